@@ -1,0 +1,1 @@
+"""The batch layer: batches become bronze objects and silver rows."""

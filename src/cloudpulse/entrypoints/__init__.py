@@ -1,0 +1,1 @@
+"""Processes: what is started, and the loops inside."""

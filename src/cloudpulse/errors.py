@@ -1,0 +1,141 @@
+"""Every error that CloudPulse raises on purpose: a code, an HTTP status, and a sentence that says what to do.
+
+``UserError`` and below are the caller's to mend; ``ServiceError`` and below are ours.
+"""
+
+
+class CloudPulseError(Exception):
+    """The root of the tree; ``str(error)`` is a sentence for people."""
+
+    code = "internal_error"
+    status = 500
+    title = "Internal error"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class UserError(CloudPulseError):
+    """The request or command is wrong; repeating it unchanged will not help."""
+
+    code = "bad_request"
+    status = 400
+    title = "Bad request"
+
+
+class InvalidParameter(UserError):
+    """A query parameter or option has a value that is not allowed."""
+
+    code = "invalid_parameter"
+    title = "Invalid parameter"
+
+
+class Unauthorized(UserError):
+    """There is no token, or it is not valid (any more)."""
+
+    code = "unauthorized"
+    status = 401
+    title = "Unauthorized"
+
+
+class InvalidClient(Unauthorized):
+    """The client id or the secret is wrong."""
+
+    code = "invalid_client"
+    title = "Invalid client"
+
+
+class Forbidden(UserError):
+    """The token is valid but lacks the scope."""
+
+    code = "forbidden"
+    status = 403
+    title = "Forbidden"
+
+
+class NotFound(UserError):
+    """There is no such thing."""
+
+    code = "not_found"
+    status = 404
+    title = "Not found"
+
+
+class Conflict(UserError):
+    """The thing exists already, with another content."""
+
+    code = "conflict"
+    status = 409
+    title = "Conflict"
+
+
+class TooLarge(UserError):
+    """The request is larger than the limit, as sent or when inflated."""
+
+    code = "too_large"
+    status = 413
+    title = "Payload too large"
+
+
+class UnsupportedMedia(UserError):
+    """The content type or the content encoding is not one that we read."""
+
+    code = "unsupported_media_type"
+    status = 415
+    title = "Unsupported media type"
+
+
+class SettingError(UserError):
+    """A setting has a value that is not allowed; the sentence names it."""
+
+    code = "invalid_setting"
+    title = "Invalid setting"
+
+
+class DataFolderBusy(UserError):
+    """Another process holds the data folder."""
+
+    code = "data_folder_busy"
+    status = 409
+    title = "Data folder busy"
+
+
+class ServiceError(CloudPulseError):
+    """Our fault, or our machine's."""
+
+
+class Overloaded(ServiceError):
+    """The request was not accepted, nothing of it was kept, and trying again later is right."""
+
+    code = "overloaded"
+    status = 503
+    title = "Overloaded"
+
+    def __init__(self, detail: str, retry_after_seconds: int = 1) -> None:
+        super().__init__(detail)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class QueryTimeout(ServiceError):
+    """A statement ran into its time limit."""
+
+    code = "query_timeout"
+    status = 504
+    title = "Query timeout"
+
+
+class StoreError(ServiceError):
+    """A store refused a read or a write."""
+
+    code = "store_error"
+    status = 503
+    title = "Store error"
+
+
+class LogTrimmed(ServiceError):
+    """Rows that the reader asked for were trimmed meanwhile: read the snapshot again and start over."""
+
+    code = "log_trimmed"
+    status = 503
+    title = "Log trimmed"

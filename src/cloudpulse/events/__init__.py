@@ -1,0 +1,1 @@
+"""What an event and a batch are; pure functions only."""

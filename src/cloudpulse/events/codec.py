@@ -1,0 +1,80 @@
+"""Events to bytes and back: the canonical line, its hash, the packed ids, and the compressed body of a batch."""
+
+from collections.abc import Iterable, Iterator
+
+import msgspec
+import xxhash
+import zstandard
+
+from cloudpulse.events.model import EVENT_TYPES, Event, Stamp, StoredEvent
+
+ID_BYTES = 25
+"""A packed id: 16 bytes of UUID, 8 of payload hash, 1 of event type."""
+
+_TYPE_CODE = {name: bytes([code]) for code, name in enumerate(EVENT_TYPES)}
+_ID = slice(len(b'{"event_id":"'), len(b'{"event_id":"') + 36)
+
+# "deterministic" sorts the keys of properties, and leaves the struct's fields in order: the line is canonical.
+encode_event = msgspec.json.Encoder(order="deterministic").encode
+_encode_stamp = msgspec.json.Encoder().encode
+_decode_lines = msgspec.json.Decoder(StoredEvent).decode_lines
+_compressor = zstandard.ZstdCompressor(level=1)
+
+
+def payload_hash(canonical: bytes) -> bytes:
+    """The 128-bit hash of an event in canonical form, cut to 8 bytes: enough, for it only tells apart events of one id."""
+    return xxhash.xxh3_128_digest(canonical)[:8]
+
+
+def hash_of(event: Event) -> bytes:
+    """The hash of what the client sent; ``ip_address`` is left out, for what is stored of it depends on a setting."""
+    if event.metadata is not None and event.metadata.ip_address is not None:
+        metadata = msgspec.structs.replace(event.metadata, ip_address=None)
+        event = msgspec.structs.replace(event, metadata=metadata)
+    return payload_hash(encode_event(event))
+
+
+def id_text(canonical: bytes) -> bytes:
+    """The event id in a canonical event, as 36 characters."""
+    return canonical[_ID]
+
+
+def pack_id(event_id: bytes, hashed: bytes, event_type: str) -> bytes:
+    """One entry of ``Batch.ids``."""
+    return event_id + hashed + _TYPE_CODE[event_type]
+
+
+def unpack_ids(packed: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """(16-byte id, the 9 bytes behind it) of each entry of ``Batch.ids``."""
+    for start in range(0, len(packed), ID_BYTES):
+        yield packed[start : start + 16], packed[start + 16 : start + ID_BYTES]
+
+
+def type_of(code: int) -> str:
+    """The event type of a type code."""
+    return EVENT_TYPES[code]
+
+
+def stamp_prefix(stamp: Stamp) -> bytes:
+    """What stands before the canonical event in a stored line: the stamp as an open JSON object."""
+    return _encode_stamp(stamp)[:-1] + b","
+
+
+def stored_lines(prefix: bytes, events: Iterable[bytes]) -> bytes:
+    """Stored lines of the canonical events of one request, each ended by a newline."""
+    return b"".join([prefix + event[1:] + b"\n" for event in events])
+
+
+def compress(lines: bytes) -> bytes:
+    """Lines as ``Batch.lines`` holds them."""
+    return _compressor.compress(lines)
+
+
+def decompress(compressed: bytes) -> bytes:
+    """The lines in ``Batch.lines``."""
+    return zstandard.ZstdDecompressor().decompress(compressed)
+
+
+def decode_lines(lines: bytes) -> list[StoredEvent]:
+    """Stored events of decompressed lines; raises ``msgspec.MsgspecError`` when they are damaged."""
+    return _decode_lines(lines)

@@ -1,0 +1,1 @@
+"""One request becomes one durable batch and a receipt."""

@@ -1,0 +1,1 @@
+"""What keeps the system honest: the ledger and its checks."""

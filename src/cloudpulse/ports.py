@@ -1,0 +1,232 @@
+"""What differs between engines. Each docstring says what an implementation promises."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from cloudpulse.events.model import Batch, Count, Position
+
+
+class LogState(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a log stands. Times are microseconds since 1970; ``oldest_received_at`` is None when it is empty."""
+
+    journal: str
+    head: int
+    trimmed: int
+    accepted: int
+    stored_bytes: int
+    oldest_received_at: int | None
+    last_received_at: int
+
+
+class EventLog(Protocol):
+    """Append batches durably; both layers will see them."""
+
+    def append(self, batch: Batch) -> int:
+        """Write one batch and return its ``seq``; on return it survives a power cut.
+
+        All or nothing. Numbers rise by one and are never used twice. A batch whose ``redrive_of`` was appended before
+        is not written again: the first one's number is returned. Raises ``StoreError``; then nothing was written.
+        """
+
+
+class LogReader(Protocol):
+    """Read what an ``EventLog`` holds, from any process."""
+
+    def read(self, after: int, limit: int = 500, max_events: int = 50_000) -> list[Batch]:
+        """Batches above ``after`` in order, gapless; at least one when there is one. Raises ``LogTrimmed``."""
+
+    def digests(self, after: int) -> tuple[int, list[tuple[int, int, tuple[Count, ...]]]]:
+        """The head and (seq, received_at, digest) above ``after``, seen in one moment. Raises ``LogTrimmed``."""
+
+    def state(self) -> LogState:
+        """Where the log stands, seen in one moment."""
+
+
+class IdEntry(msgspec.Struct, frozen=True):
+    """What is known of an id: its batch, when (seconds since 1970), the payload's hash, and the event type."""
+
+    seq: int
+    received_at: int
+    payload_hash: bytes
+    event_type: str
+
+
+class IdIndex(Protocol):
+    """Which ids were seen within the window, and in which batch."""
+
+    def lookup(self, ids: Sequence[bytes], now_seconds: int) -> list[IdEntry | None]:
+        """One entry per id, in order; None where the id is unknown or older than the window."""
+
+    def record(self, batch: Batch) -> None:
+        """Remember the ids of a batch that the log holds, and that the index has come up to it; repeatable."""
+
+    def through(self) -> int:
+        """The highest batch recorded; 0 for an empty index."""
+
+    def flush(self) -> int:
+        """Make all that is recorded durable; returns the ``through`` that a power cut cannot take back."""
+
+
+class MinuteCount(msgspec.Struct, frozen=True):
+    """The live counter of one app, minute (since 1970, UTC) and event type."""
+
+    app: str
+    minute: int
+    event_type: str
+    events: int
+
+
+class LiveCounts(msgspec.Struct, frozen=True):
+    """A range of live counters and the position up to which they are complete, seen in one moment.
+
+    ``sessions`` holds one serialised theta sketch per (app, minute).
+    """
+
+    position: Position | None
+    counts: list[MinuteCount]
+    sessions: list[tuple[str, int, bytes]]
+
+
+class Counters(Protocol):
+    """Per-minute live counters."""
+
+    def position(self) -> Position | None:
+        """How far the counters have come; None when they are new."""
+
+    def apply(
+        self,
+        expected: Position | None,
+        position: Position,
+        counts: Iterable[MinuteCount],
+        sessions: Mapping[tuple[str, int], bytes],
+    ) -> bool:
+        """Add counts, merge session sketches and move from ``expected`` to ``position`` in one atomic step.
+
+        Returns False, and changes nothing, when the counters do not stand at ``expected``.
+        """
+
+    def range(self, first_minute: int, last_minute: int) -> LiveCounts:
+        """Counters of the minutes from first to last, both inclusive, with the position, in one consistent read."""
+
+    def replace(self, position: Position, first_minute: int, last_minute: int, counts: Iterable[MinuteCount]) -> bool:
+        """Set a whole range of minutes at once; False, and no change, when the counters do not stand at ``position``."""
+
+    def expire(self, before_minute: int) -> int:
+        """Remove minutes before this one; returns how many rows went."""
+
+
+class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
+    """A batch that a consumer could not process, with its original bytes. Times are microseconds since 1970."""
+
+    consumer: str
+    position: Position
+    parked_at: int
+    attempts: int
+    reason: str
+    batch: Batch
+
+    @property
+    def id(self) -> str:
+        """``<consumer>:<journal>:<seq>``: unique, and the ``redrive_of`` of its next try."""
+        return f"{self.consumer}:{self.position}"
+
+
+class DeadLetters(Protocol):
+    """What could not be processed."""
+
+    def park(self, letter: DeadLetter) -> None:
+        """Keep a letter durably; parking the same one again replaces it."""
+
+    def list(self, consumer: str | None = None) -> list[DeadLetter]:
+        """All letters, oldest first."""
+
+    def show(self, letter_id: str) -> DeadLetter | None:
+        """One letter, or None."""
+
+    def remove(self, letter_id: str) -> bool:
+        """Forget one letter (redriven or purged); False when there is none."""
+
+    def forget_above(self, consumer: str, position: Position | None) -> int:
+        """Forget the letters of this consumer above its position, which the log delivers again; returns how many."""
+
+
+class Records(Protocol):
+    """Small JSON documents under (kind, key), keys in lexical order within a kind."""
+
+    def put(self, kind: str, documents: Mapping[str, Any]) -> None:
+        """Write documents, replacing those of the same key; all or none, durable on return."""
+
+    def get(self, kind: str, key: str) -> Any | None:
+        """One document, or None."""
+
+    def list(
+        self, kind: str, start: str = "", end: str | None = None, limit: int | None = None
+    ) -> list[tuple[str, Any]]:
+        """(key, document) with ``start`` <= key < ``end``, in key order."""
+
+    def delete(self, kind: str, keys: Iterable[str]) -> int:
+        """Remove documents, all or none; returns how many were there."""
+
+
+class SecretVersion(msgspec.Struct, frozen=True, kw_only=True):
+    """One version of a secret; seconds since 1970. ``expires_at`` is None for the current one."""
+
+    version: str
+    value: str
+    created_at: int
+    expires_at: int | None = None
+
+    def __repr__(self) -> str:
+        return f"SecretVersion(version={self.version!r}, value=***)"
+
+
+class Secrets(Protocol):
+    """Named secrets with a current and a previous version."""
+
+    def names(self, prefix: str = "") -> list[str]:
+        """Names that begin with ``prefix``, sorted."""
+
+    def versions(self, name: str, now: int) -> list[SecretVersion]:
+        """The valid versions, the current one first; empty when there is none."""
+
+    def put(self, name: str, value: str, now: int, keep_previous_seconds: int = 0) -> SecretVersion:
+        """Make ``value`` the current version; the one before stays valid for ``keep_previous_seconds``."""
+
+    def remove(self, name: str) -> bool:
+        """Forget all versions; False when there were none."""
+
+
+class Relation(msgspec.Struct, frozen=True):
+    """A table that one statement may use: lake files by name, and rows in memory (an Arrow table) beside them."""
+
+    files: Sequence[str]
+    rows: Any | None = None
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """What one statement may use."""
+
+    rows: int = 10_000
+    seconds: float = 25.0
+    scanned_bytes: int | None = None
+
+
+class Rows(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to a statement: (name, type) of the columns, rows in order, and whether rows were left out."""
+
+    columns: list[tuple[str, str]]
+    rows: list[tuple[Any, ...]]
+    truncated: bool = False
+
+
+class Warehouse(Protocol):
+    """Runs one read-only statement."""
+
+    def run(self, sql: str, parameters: Sequence[Any], relations: Mapping[str, Relation], limits: Limits) -> Rows:
+        """Run ``sql`` over the named relations; parameters stand for ``?``.
+
+        A file that has gone meanwhile raises FileNotFoundError, a statement over its time ``QueryTimeout``, a wrong
+        statement ``UserError``.
+        """

@@ -1,0 +1,96 @@
+"""Configuration outside the code: ``settings.toml`` in the data folder, then ``CLOUDPULSE_<NAME>``; read once, frozen.
+
+A process reads it again on SIGHUP. Every field is documented in ``docs/settings.md``.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from cloudpulse.errors import SettingError
+
+ENV_PREFIX = "CLOUDPULSE_"
+FILE_NAME = "settings.toml"
+
+Positive = Annotated[int, msgspec.Meta(gt=0)]
+NotNegative = Annotated[int, msgspec.Meta(ge=0)]
+
+MIB = 1024 * 1024
+GIB = 1024 * MIB
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """All settings with their defaults; units stand in the names."""
+
+    data: Path = Path("cloudpulse-data")
+    host: str = "127.0.0.1"
+    port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 8080
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    audience: str = "cloudpulse"
+    token_ttl_seconds: Positive = 1200
+
+    max_body_bytes: Positive = 10 * MIB
+    max_batch_events: Positive = 10_000
+    max_waiting_events: Positive = 200_000
+    dedup_window_days: Positive = 7
+
+    journal_max_bytes: Positive = 4 * GIB
+    journal_max_age_seconds: Positive = 6 * 3600
+    min_free_bytes: NotNegative = 256 * MIB
+    reserve_bytes: NotNegative = 64 * MIB
+    trim_delay_seconds: NotNegative = 60
+
+    ip_addresses: Literal["keep", "truncate", "drop"] = "truncate"
+    trusted_proxies: tuple[str, ...] = ()
+    country_header: str = ""
+
+    lake_commit_events: Positive = 200_000
+    lake_commit_bytes: Positive = 16 * MIB
+    lake_commit_seconds: Positive = 10
+    unlink_delay_seconds: NotNegative = 600
+
+    query_max_days: Positive = 400
+    query_max_rows: Positive = 10_000
+    query_timeout_seconds: Positive = 25
+    query_max_scanned_bytes: Positive = 10 * GIB
+    query_memory_bytes: Positive = 512 * MIB
+    query_threads: Positive = 2
+    tail_max_events: Positive = 2_000_000
+
+
+def load(overrides: Mapping[str, Any] | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
+    """Defaults, then the file in the data folder, then the environment, then ``overrides`` (the command line).
+
+    Raises ``SettingError`` naming the first bad setting.
+    """
+    given = {name: value for name, value in (overrides or {}).items() if value is not None}
+    from_environ = {
+        field: environ[ENV_PREFIX + field.upper()]
+        for field in Settings.__struct_fields__
+        if ENV_PREFIX + field.upper() in environ
+    }
+    data = Path(given.get("data") or from_environ.get("data") or Settings().data)
+    values = _read_file(data / FILE_NAME) | {name: _split(name, text) for name, text in from_environ.items()} | given
+    values["data"] = str(data)
+    try:
+        return msgspec.convert(values, Settings, strict=False)
+    except msgspec.ValidationError as exc:
+        raise SettingError(f"bad setting: {exc}. See docs/settings.md for what is allowed.") from exc
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text())
+    except FileNotFoundError:
+        return {}
+    except (OSError, tomllib.TOMLDecodeError) as exc:
+        raise SettingError(f"cannot read {path}: {exc}") from exc
+
+
+def _split(name: str, text: str) -> Any:
+    return [part.strip() for part in text.split(",") if part.strip()] if name == "trusted_proxies" else text

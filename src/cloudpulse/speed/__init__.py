@@ -1,0 +1,1 @@
+"""The speed layer: batches become per-minute counters."""
