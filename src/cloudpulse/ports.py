@@ -111,7 +111,7 @@ class Counters(Protocol):
         """Counters of the minutes from first to last, both inclusive, with the position, in one consistent read."""
 
     def replace(self, position: Position, first_minute: int, last_minute: int, counts: Iterable[MinuteCount]) -> bool:
-        """Set a whole range of minutes at once; False, and no change, when the counters do not stand at ``position``."""
+        """Set a range of minutes at once; False, and no change, when the counters do not stand at ``position``."""
 
     def expire(self, before_minute: int) -> int:
         """Remove minutes before this one; returns how many rows went."""

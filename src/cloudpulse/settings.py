@@ -78,7 +78,7 @@ def load(overrides: Mapping[str, Any] | None = None, environ: Mapping[str, str] 
     values = _read_file(data / FILE_NAME) | {name: _split(name, text) for name, text in from_environ.items()} | given
     values["data"] = str(data)
     try:
-        return msgspec.convert(values, Settings, strict=False)
+        return msgspec.convert(values, Settings, strict=False, dec_hook=lambda kind, value: kind(value))
     except msgspec.ValidationError as exc:
         raise SettingError(f"bad setting: {exc}. See docs/settings.md for what is allowed.") from exc
 

@@ -22,7 +22,7 @@ _compressor = zstandard.ZstdCompressor(level=1)
 
 
 def payload_hash(canonical: bytes) -> bytes:
-    """The 128-bit hash of an event in canonical form, cut to 8 bytes: enough, for it only tells apart events of one id."""
+    """The 128-bit hash of a canonical event, cut to 8 bytes: enough, for it only tells apart events of one id."""
     return xxhash.xxh3_128_digest(canonical)[:8]
 
 
