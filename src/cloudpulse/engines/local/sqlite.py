@@ -1,0 +1,84 @@
+"""How the local engine opens a SQLite file, and the transactions that threads share on one connection."""
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from cloudpulse.errors import StoreError
+
+BUSY_TIMEOUT_SECONDS = 5.0
+
+
+def connect(path: Path, read_only: bool = False, secure_delete: bool = False) -> sqlite3.Connection:
+    """Open a file in WAL mode whose commits survive a power cut; transactions are begun by hand.
+
+    ``secure_delete`` overwrites what is deleted. Foreign errors are not translated here (see ``Database``).
+    """
+    connection = sqlite3.connect(path, BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA secure_delete = {'ON' if secure_delete else 'OFF'}")
+        connection.execute(f"PRAGMA query_only = {'ON' if read_only else 'OFF'}")
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Turn errors of SQLite into ``StoreError``; the first stays its ``__cause__``."""
+    try:
+        yield
+    except sqlite3.Error as exc:
+        raise StoreError(f"{path.name} could not be read or written: {exc}") from exc
+
+
+class Database:
+    """One file and one connection, which the threads of a process use in turn.
+
+    The process that comes first lays the tables, reader or not: a reader that starts before the writer finds them
+    empty instead of missing.
+    """
+
+    def __init__(self, path: Path, schema: str, read_only: bool = False, secure_delete: bool = False) -> None:
+        self._path = path
+        self._turn = threading.Lock()
+        with translated(path):
+            self._connection = connect(path, secure_delete=secure_delete)
+            self._connection.executescript(schema)
+            if read_only:
+                self._connection.execute("PRAGMA query_only = ON")
+
+    @contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """A read transaction: all statements in it see one moment."""
+        with self._transaction("BEGIN") as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[sqlite3.Connection]:
+        """A write transaction: durable when the block ends, undone when it raises."""
+        with self._transaction("BEGIN IMMEDIATE") as connection:
+            yield connection
+
+    @contextmanager
+    def _transaction(self, begin: str) -> Iterator[sqlite3.Connection]:
+        with self._turn, translated(self._path):
+            self._connection.execute(begin)
+            try:
+                yield self._connection
+                self._connection.execute("COMMIT")
+            except BaseException:
+                # A full disk has ended the transaction already.
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    def close(self) -> None:
+        """Give the file back."""
+        with self._turn:
+            self._connection.close()
