@@ -1,0 +1,33 @@
+"""Options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Data = Annotated[
+    Path | None,
+    typer.Option("--data", help="Data folder; else CLOUDPULSE_DATA, else ./cloudpulse-data.", show_default=False),
+]
+Url = Annotated[
+    str | None,
+    typer.Option("--url", help="Server to talk to, else the one that runs on the data folder.", show_default=False),
+]
+Token = Annotated[
+    str | None,
+    typer.Option("--token", help="Bearer token, else one signed with the data folder's secret.", show_default=False),
+]
+Scopes = Annotated[
+    list[str] | None,
+    typer.Option("--scope", help="events:write, events:read or admin; may be repeated.", show_default=False),
+]
+
+SCOPES = ("events:write", "events:read", "admin")
+
+
+def checked(scopes: list[str] | None, default: tuple[str, ...] = SCOPES) -> tuple[str, ...]:
+    """The scopes that were named, else ``default``; an unknown one is wrong usage."""
+    for scope in scopes or ():
+        if scope not in SCOPES:
+            raise typer.BadParameter(f"{scope!r} is no scope; choose from {', '.join(SCOPES)}.", param_hint="--scope")
+    return tuple(scopes or default)

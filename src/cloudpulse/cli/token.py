@@ -1,0 +1,23 @@
+"""``cloudpulse token``: a bearer token for scripts and for trying things out."""
+
+from typing import Annotated
+
+import typer
+
+from cloudpulse import wiring
+from cloudpulse.cli.options import Data, Scopes, checked
+from cloudpulse.settings import load
+
+app = typer.Typer()
+
+
+@app.command()
+def token(
+    scope: Scopes = None,
+    ttl: Annotated[int | None, typer.Option("--ttl", min=1, help="Seconds until it ends.", show_default=False)] = None,
+    data: Data = None,
+) -> None:
+    """Print a bearer token, and nothing else. Without --scope it may do everything."""
+    settings = load({"data": data})
+    tokens = wiring.local_tokens(settings)
+    typer.echo(tokens.issue("cloudpulse-cli", checked(scope), "default", ttl or settings.token_ttl_seconds))
