@@ -1,0 +1,39 @@
+"""One fixture per port; every suite in this folder runs on every engine in ``ENGINES``."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cloudpulse.engines.local.counters import SqliteCounters
+from cloudpulse.engines.local.dead_letters import SqliteDeadLetters
+from cloudpulse.engines.local.records import SqliteRecords
+from cloudpulse.ports import Counters, DeadLetters, Records
+
+ENGINES = ["local"]
+
+
+@pytest.fixture(params=ENGINES)
+def engine(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def counters(engine: str, tmp_path: Path) -> Iterator[Counters]:
+    store = {"local": SqliteCounters}[engine](tmp_path / "counters.db")
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def records(engine: str, tmp_path: Path) -> Iterator[Records]:
+    store = {"local": SqliteRecords}[engine](tmp_path / "records.db")
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def dead_letters(engine: str, tmp_path: Path) -> Iterator[DeadLetters]:
+    store = {"local": SqliteDeadLetters}[engine](tmp_path / "records.db")
+    yield store
+    store.close()
