@@ -1,0 +1,123 @@
+"""Raw accepted events as immutable objects, one per lake commit and received hour, and the list of them."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from pathlib import Path
+
+import msgspec
+import zstandard
+
+from cloudpulse.events import codec
+from cloudpulse.events.model import Batch, Position
+from cloudpulse.events.times import from_micros
+from cloudpulse.lake.fileio import write_durably
+from cloudpulse.ports import Records
+
+KIND = "bronze_files"
+PENDING = "bronze_pending"
+LEVEL = 3
+_HOUR = 3_600_000_000
+_MINUTE = 60_000_000
+
+
+class BronzeFile(msgspec.Struct, frozen=True, kw_only=True, rename={"first": "from", "last": "to"}):
+    """One object: batches ``first`` to ``last`` of a journal, ``n`` events.
+
+    ``path`` is relative to the data folder. ``min_ts`` and ``max_ts`` bound the event times, in microseconds.
+    """
+
+    path: str
+    journal: str
+    first: int
+    last: int
+    min_ts: int
+    max_ts: int
+    n: int
+    sha256: str = ""
+
+    @property
+    def key(self) -> str:
+        """Its key in the list: in the order of the journal, by the last batch."""
+        return f"{self.journal}:{self.last:020d}:{self.first:020d}"
+
+
+def plan(journal: str, batches: Sequence[Batch]) -> list[tuple[BronzeFile, list[Batch]]]:
+    """The objects that batches in journal order make, one for each hour in which they were received."""
+    hours = groupby(batches, key=lambda batch: batch.received_at // _HOUR)
+    return [_describe(journal, hour, list(group)) for hour, group in hours]
+
+
+def _describe(journal: str, hour: int, batches: list[Batch]) -> tuple[BronzeFile, list[Batch]]:
+    folder = from_micros(hour * _HOUR).strftime("bronze/year=%Y/month=%m/day=%d/hour=%H")
+    first, last = batches[0].seq, batches[-1].seq
+    minutes = [count.minute for batch in batches for count in batch.digest]
+    file = BronzeFile(
+        path=f"{folder}/{journal}-{first}-{last}.ndjson.zst",
+        journal=journal,
+        first=first,
+        last=last,
+        min_ts=min(minutes) * _MINUTE,
+        max_ts=(max(minutes) + 1) * _MINUTE - 1,
+        n=sum(batch.events for batch in batches),
+    )
+    return file, batches
+
+
+def write(data: Path, file: BronzeFile, batches: Iterable[Batch]) -> BronzeFile:
+    """Write an object durably; returns its description with the hash."""
+    compressor = zstandard.ZstdCompressor(level=LEVEL).compressobj()
+    parts = [compressor.compress(codec.decompress(batch.lines)) for batch in batches]
+    content = b"".join([*parts, compressor.flush()])
+    write_durably(data / file.path, content)
+    return msgspec.structs.replace(file, sha256=hashlib.sha256(content).hexdigest())
+
+
+def announce(records: Records, files: Iterable[BronzeFile]) -> None:
+    """Note which objects are about to be written, so that a crash leaves none unknown."""
+    records.put(PENDING, _documents(files))
+
+
+def settle(records: Records, files: Sequence[BronzeFile]) -> None:
+    """List objects whose rows are in the lake."""
+    records.put(KIND, _documents(files))
+    records.delete(PENDING, [file.key for file in files])
+
+
+def recover(records: Records, data: Path, position: Position | None) -> list[BronzeFile]:
+    """List announced objects that the lake's position covers, and remove all above it; returns the removed ones."""
+    announced = _files(records.list(PENDING))
+    covered = [
+        file for file in announced if position and file.journal == position.journal and file.last <= position.seq
+    ]
+    settle(records, [_with_hash(data, file) for file in covered])
+    removed = [file for file in announced if file not in covered] + _above(records, position)
+    for file in removed:
+        (data / file.path).unlink(missing_ok=True)
+    records.delete(KIND, [file.key for file in removed])
+    records.delete(PENDING, [file.key for file in removed])
+    return removed
+
+
+def locate(records: Records, journal: str, seq: int) -> list[str]:
+    """Paths, relative to the data folder, of the objects that hold a batch."""
+    found = records.list(KIND, start=f"{journal}:{seq:020d}", end=f"{journal};", limit=1)
+    return [file.path for file in _files(found) if file.first <= seq]
+
+
+def _above(records: Records, position: Position | None) -> list[BronzeFile]:
+    if position is None:
+        return _files(records.list(KIND))
+    return _files(records.list(KIND, start=f"{position.journal}:{position.seq + 1:020d}", end=f"{position.journal};"))
+
+
+def _with_hash(data: Path, file: BronzeFile) -> BronzeFile:
+    return msgspec.structs.replace(file, sha256=hashlib.sha256((data / file.path).read_bytes()).hexdigest())
+
+
+def _documents(files: Iterable[BronzeFile]) -> dict[str, object]:
+    return {file.key: msgspec.to_builtins(file) for file in files}
+
+
+def _files(documents: Iterable[tuple[str, object]]) -> list[BronzeFile]:
+    return [msgspec.convert(document, BronzeFile) for _, document in documents]

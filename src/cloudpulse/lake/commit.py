@@ -1,0 +1,145 @@
+"""Commits to the lake: rows and the position they reach, in one atomic step."""
+
+import datetime as dt
+import threading
+from collections.abc import Callable, Sequence
+
+import pyarrow as pa
+from pyiceberg.exceptions import CommitFailedException
+from pyiceberg.manifest import DataFile
+from pyiceberg.table import Transaction
+from pyiceberg.table.metadata import TableMetadata
+from pyiceberg.table.update.snapshot import ExpireSnapshots
+
+from cloudpulse.errors import StoreError
+from cloudpulse.events.model import Position
+from cloudpulse.lake import garbage, merge, parquet, tables
+from cloudpulse.lake.catalog import open_table
+from cloudpulse.lake.manifests import ManifestCache
+from cloudpulse.ports import Records
+from cloudpulse.settings import Settings
+
+MAX_TRIES = 10
+EXPIRE_EVERY = 50
+KEEP_SNAPSHOTS = 10
+
+
+def position_of(metadata: TableMetadata) -> Position | None:
+    """The position that a version of the table has reached."""
+    text = metadata.properties.get(tables.POSITION)
+    return None if text is None else Position.parse(text)
+
+
+class Lake:
+    """The silver table, for the one process that commits to it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._table = open_table(settings)
+        self._unlink_delay = dt.timedelta(seconds=settings.unlink_delay_seconds)
+        self._cache = ManifestCache(lambda file: file)
+        self._unnamed: list[str] = []
+        self.lock = threading.Lock()
+
+    def position(self) -> Position | None:
+        """Everything up to here is in the lake, exactly once; None for a new lake."""
+        with self.lock:
+            return position_of(self._table.refresh().metadata)
+
+    def append(self, table: pa.Table, expected: Position | None, position: Position) -> bool:
+        """Add rows and move from ``expected`` to ``position`` in one atomic step, durable on return.
+
+        Returns False, and adds nothing, when the lake does not stand at ``expected``. After an error, the position
+        alone tells whether the rows are in.
+        """
+        files = parquet.write_partitions(self._table.metadata, self._table.io, table)
+
+        def change(transaction: Transaction) -> bool:
+            if position_of(transaction.table_metadata) != expected:
+                return False
+            _stage_append(transaction, files)
+            transaction.set_properties({tables.POSITION: str(position)})
+            _stage_expiry(transaction, keep=KEEP_SNAPSHOTS, at_least=EXPIRE_EVERY)
+            return True
+
+        return self._commit(files, change)
+
+    def replace(self, removed: Sequence[DataFile], table: pa.Table) -> bool:
+        """Put rows in the place of whole files, in one atomic step; the position stays.
+
+        Returns False, and changes nothing, when one of the files is no longer live.
+        """
+        files = parquet.write_partitions(self._table.metadata, self._table.io, table)
+
+        def change(transaction: Transaction) -> bool:
+            if not set(removed) <= set(self._cache.files(transaction.table_metadata, self._table.io)):
+                return False
+            _stage_replacement(transaction, removed, files)
+            # Removed files are unnamed, and their delay begins, only when no older snapshot is left.
+            _stage_expiry(transaction, keep=1)
+            return True
+
+        done = self._commit(files, change)
+        if done:
+            self._unnamed.extend(file.file_path for file in removed)
+        return done
+
+    def merge_small_files(self) -> int:
+        """Merge the small files of crowded partitions, one commit for each; returns how many files went."""
+        with self.lock:
+            live = self._cache.files(self._table.refresh().metadata, self._table.io)
+        merged = 0
+        for group in merge.crowded(live):
+            rows = pa.concat_tables([parquet.read(self._table.io, file) for file in group])
+            merged += len(group) if self.replace(group, rows) else 0
+        return merged
+
+    def collect_garbage(self, records: Records, now: dt.datetime) -> int:
+        """Unlink files that have been out of every snapshot for ``unlink_delay_seconds``; returns how many."""
+        unnamed, self._unnamed = self._unnamed, []
+        garbage.remember(records, unnamed, now + self._unlink_delay)
+        return garbage.unlink_due(records, self._table.io, now)
+
+    def _commit(self, files: Sequence[DataFile], change: Callable[[Transaction], bool]) -> bool:
+        """Try a change on the newest metadata until it lands or ``change`` refuses; then ``files`` are dropped."""
+        with self.lock:
+            for _ in range(MAX_TRIES):
+                before = self._table.refresh().metadata
+                transaction = self._table.transaction()
+                if not change(transaction):
+                    self._drop(files)
+                    return False
+                try:
+                    transaction.commit_transaction()
+                except CommitFailedException:
+                    continue
+                self._unnamed.extend(garbage.metadata_files(before, self._table.metadata, self._table.io))
+                return True
+        self._drop(files)
+        raise StoreError("Others keep changing the lake's table. Only one process may commit to it.")
+
+    def _drop(self, files: Sequence[DataFile]) -> None:
+        for file in files:
+            self._table.io.delete(file.file_path)
+
+
+def _stage_append(transaction: Transaction, files: Sequence[DataFile]) -> None:
+    if files:
+        with transaction.update_snapshot().merge_append() as append:
+            for file in files:
+                append.append_data_file(file)
+
+
+def _stage_replacement(transaction: Transaction, removed: Sequence[DataFile], files: Sequence[DataFile]) -> None:
+    with transaction.update_snapshot().overwrite() as overwrite:
+        for file in removed:
+            overwrite.delete_data_file(file)
+        for file in files:
+            overwrite.append_data_file(file)
+
+
+def _stage_expiry(transaction: Transaction, keep: int, at_least: int = 1) -> None:
+    """Expire all but the newest ``keep`` snapshots when ``at_least`` would go."""
+    snapshots = sorted(transaction.table_metadata.snapshots, key=lambda s: s.sequence_number or 0)
+    expired = [snapshot.snapshot_id for snapshot in snapshots[:-keep]]
+    if len(expired) >= at_least:
+        ExpireSnapshots(transaction).by_ids(expired).commit()

@@ -1,0 +1,86 @@
+"""Files that survive a power cut: pyiceberg syncs nothing by itself."""
+
+import io
+import os
+from pathlib import Path
+from typing import cast
+from urllib.parse import urlsplit
+
+from pyiceberg.io import OutputStream
+from pyiceberg.io.pyarrow import PyArrowFile, PyArrowFileIO
+
+
+def local_path(location: str) -> str:
+    """The path behind a ``file://`` location; any other location as it is."""
+    return location.removeprefix("file://")
+
+
+def sync_directory(folder: str | Path) -> None:
+    """Make the names in a folder durable."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def make_directory(folder: str | Path) -> None:
+    """Create a folder and what is missing above it, durably."""
+    missing = []
+    folder = Path(folder)
+    while not folder.exists():
+        missing.append(folder)
+        folder = folder.parent
+    for path in reversed(missing):
+        path.mkdir(exist_ok=True)
+        sync_directory(path.parent)
+
+
+def write_durably(path: Path, content: bytes) -> None:
+    """Write a file that is either whole, on disk and at its name, or not there."""
+    make_directory(path.parent)
+    temporary = path.with_name(f".{path.name}.tmp")
+    with open(temporary, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+    sync_directory(path.parent)
+
+
+class _DurableWriter(io.BufferedWriter):
+    """A new file that is on disk once it is closed."""
+
+    def __init__(self, path: Path) -> None:
+        make_directory(path.parent)
+        self._folder = path.parent
+        super().__init__(io.FileIO(path, "wb"), buffer_size=1 << 20)
+
+    def close(self) -> None:
+        if self.closed:
+            return
+        try:
+            self.flush()
+            os.fsync(self.fileno())
+        finally:
+            super().close()
+        sync_directory(self._folder)
+
+
+class _DurableFile(PyArrowFile):
+    def create(self, overwrite: bool = False) -> OutputStream:
+        """Open a local file for writing; closing it syncs the file and its folder."""
+        if not overwrite and self.exists():
+            raise FileExistsError(f"Cannot create file, already exists: {self.location}")
+        return cast(OutputStream, _DurableWriter(Path(self._path)))
+
+
+class DurableFileIO(PyArrowFileIO):
+    """pyiceberg's file system, with local files synced on close; object stores need no more."""
+
+    def new_output(self, location: str) -> PyArrowFile:
+        """A file to write at ``location``."""
+        output = super().new_output(location)
+        if urlsplit(location).scheme in ("", "file"):
+            return _DurableFile(location=location, path=output._path, fs=output._filesystem)
+        return output

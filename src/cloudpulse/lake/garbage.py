@@ -1,0 +1,43 @@
+"""Files that no kept snapshot names: remembered, and unlinked once no reader can still be using them."""
+
+import datetime as dt
+import hashlib
+from collections.abc import Iterable
+
+from pyiceberg.io import FileIO
+from pyiceberg.table.metadata import TableMetadata
+
+from cloudpulse.events.times import micros
+from cloudpulse.ports import Records
+
+KIND = "lake_garbage"
+
+
+def metadata_files(before: TableMetadata, after: TableMetadata, io: FileIO) -> list[str]:
+    """Manifests and manifest lists that ``before`` names and ``after`` does not."""
+    kept_ids = {snapshot.snapshot_id for snapshot in after.snapshots}
+    expired = [snapshot for snapshot in before.snapshots if snapshot.snapshot_id not in kept_ids]
+    if not expired:
+        return []
+    kept = {manifest.manifest_path for snapshot in after.snapshots for manifest in snapshot.manifests(io)}
+    named = {manifest.manifest_path for snapshot in expired for manifest in snapshot.manifests(io)}
+    return [*(snapshot.manifest_list for snapshot in expired), *sorted(named - kept)]
+
+
+def remember(records: Records, locations: Iterable[str], due: dt.datetime) -> None:
+    """Have files unlinked at ``due`` or later."""
+    documents = {f"{micros(due):020d}:{hashlib.sha256(name.encode()).hexdigest()[:16]}": name for name in locations}
+    if documents:
+        records.put(KIND, documents)
+
+
+def unlink_due(records: Records, io: FileIO, now: dt.datetime) -> int:
+    """Unlink the files that are due; returns how many."""
+    due = records.list(KIND, end=f"{micros(now) + 1:020d}")
+    for _, location in due:
+        try:
+            io.delete(location)
+        except FileNotFoundError:
+            continue
+    records.delete(KIND, [key for key, _ in due])
+    return len(due)

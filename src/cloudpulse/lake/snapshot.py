@@ -1,0 +1,113 @@
+"""What a reader sees of the lake: the files and the position of one version of the table, from the same metadata."""
+
+import datetime as dt
+import threading
+from collections import Counter
+from functools import cached_property
+
+import msgspec
+from pyiceberg.catalog.sql import SqlCatalog
+from pyiceberg.manifest import DataFile
+from pyiceberg.serializers import FromInputFile
+from pyiceberg.table.metadata import TableMetadata
+
+from cloudpulse.events.model import Position
+from cloudpulse.lake import tables
+from cloudpulse.lake.catalog import lake_folder, metadata_location, open_catalog
+from cloudpulse.lake.commit import position_of
+from cloudpulse.lake.fileio import DurableFileIO, local_path
+from cloudpulse.lake.manifests import ManifestCache
+from cloudpulse.settings import Settings
+
+_EPOCH = dt.date(1970, 1, 1)
+_TRIES = 5
+
+
+class LakeFile(msgspec.Struct, frozen=True):
+    """One silver file; timestamps are microseconds since 1970, both inclusive."""
+
+    path: str
+    day: dt.date
+    event_type: str
+    rows: int
+    bytes: int
+    min_timestamp: int
+    max_timestamp: int
+
+
+class Snapshot(msgspec.Struct, frozen=True, dict=True):
+    """One version of the lake. ``snapshot_id`` and ``position`` are None while it is new."""
+
+    snapshot_id: int | None
+    position: Position | None
+    files: tuple[LakeFile, ...]
+
+    @cached_property
+    def rows(self) -> int:
+        """Events in the lake."""
+        return sum(file.rows for file in self.files)
+
+    def counts_by_day_and_type(self) -> dict[tuple[dt.date, str], int]:
+        """Events per day (UTC) and type, from the files' row counts."""
+        counts: Counter[tuple[dt.date, str]] = Counter()
+        for file in self.files:
+            counts[file.day, file.event_type] += file.rows
+        return dict(counts)
+
+
+EMPTY = Snapshot(None, None, ())
+
+
+class SnapshotReader:
+    """Gives the newest snapshot to any thread of a process that does not write to the lake."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._catalog: SqlCatalog | None = None
+        self._io = DurableFileIO()
+        self._cache = ManifestCache(_lake_file)
+        self._seen: tuple[str | None, Snapshot] = (None, EMPTY)
+        self._lock = threading.Lock()
+
+    def current(self) -> Snapshot:
+        """The newest snapshot; costs one small read when nothing has changed."""
+        with self._lock:
+            for _ in range(_TRIES):
+                location = self._location()
+                if location == self._seen[0]:
+                    break
+                try:
+                    self._seen = (location, self._load(location))
+                except FileNotFoundError:
+                    continue  # twenty commits have passed meanwhile, and the metadata is gone
+            return self._seen[1]
+
+    def _location(self) -> str | None:
+        if self._catalog is None:
+            if not (lake_folder(self._settings) / "catalog.db").exists():
+                return None
+            self._catalog = open_catalog(self._settings)
+        return metadata_location(self._catalog)
+
+    def _load(self, location: str | None) -> Snapshot:
+        if location is None:
+            return EMPTY
+        metadata: TableMetadata = FromInputFile.table_metadata(self._io.new_input(location))
+        files = tuple(self._cache.files(metadata, self._io))
+        return Snapshot(metadata.current_snapshot_id, position_of(metadata), files)
+
+
+def _lake_file(file: DataFile) -> LakeFile:
+    return LakeFile(
+        path=local_path(file.file_path),
+        day=_EPOCH + dt.timedelta(days=file.partition[0]),
+        event_type=file.partition[1],
+        rows=file.record_count,
+        bytes=file.file_size_in_bytes,
+        min_timestamp=_micros(file.lower_bounds),
+        max_timestamp=_micros(file.upper_bounds),
+    )
+
+
+def _micros(bounds: dict[int, bytes]) -> int:
+    return int.from_bytes(bounds[tables.TIMESTAMP_ID], "little", signed=True)
