@@ -24,7 +24,7 @@ class SpeedProcessor:
         """The ``seq`` to read on from.
 
         A checkpoint of another journal, or above this one's head, starts a new epoch: the counters stay, and the
-        journal is read from its oldest row. So is one below the trimmed rows, for they are gone.
+        journal is read from its oldest row. Rows that were trimmed are gone: a checkpoint below them moves up.
         """
         stored = self._counters.position()
         follows = stored is not None and stored.journal == log.journal and stored.seq <= log.head
@@ -42,12 +42,6 @@ class SpeedProcessor:
         fresh = [batch for batch in chunk.batches if batch.seq > through]
         rows = chunk.table.slice(chunk.events - sum(batch.events for batch in fresh))
         self._move(stored, chunk.position, minutes.live_counts(fresh), minutes.live_sessions(rows))
-
-    def pass_over(self, position: Position) -> None:
-        """Move on past a batch that was parked."""
-        stored = self._counters.position()
-        if stored is None or stored.journal != position.journal or stored.seq < position.seq:
-            self._move(stored, position, (), {})
 
     def expire(self, now: dt.datetime) -> int:
         """Remove counters older than 26 hours; returns how many rows went."""
