@@ -117,6 +117,20 @@ class Overloaded(ServiceError):
         self.retry_after_seconds = retry_after_seconds
 
 
+class DiskFull(Overloaded):
+    """There is no space left for the journal; consumers may still drain it."""
+
+    code = "disk_full"
+
+
+class NotReady(ServiceError):
+    """The process lives but makes no progress; the sentence says why."""
+
+    code = "not_ready"
+    status = 503
+    title = "Not ready"
+
+
 class QueryTimeout(ServiceError):
     """A statement ran into its time limit."""
 

@@ -1,0 +1,31 @@
+"""The HTTP application: all routes in one frame."""
+
+from typing import Any
+
+from litestar import Litestar
+from litestar.datastructures import State
+from litestar.exceptions import HTTPException
+from litestar.types import ControllerRouterHandler
+
+from cloudpulse.api.clients import client_routes
+from cloudpulse.api.docs import docs_routes, openapi_config
+from cloudpulse.api.errors import render
+from cloudpulse.api.frame import Frame
+from cloudpulse.api.health import health_routes
+from cloudpulse.api.token import token_routes
+
+ROUTES: list[ControllerRouterHandler] = [*token_routes, *client_routes, *health_routes, *docs_routes]
+
+
+def create_app(services: Any) -> Litestar:
+    """The application over ``services``, which its handlers find at ``request.app.state.services``."""
+    app = Litestar(
+        ROUTES,
+        state=State({"services": services}),
+        exception_handlers={HTTPException: render, Exception: render},
+        openapi_config=openapi_config,
+        request_max_body_size=services.settings.max_body_bytes,
+        logging_config=None,
+    )
+    app.asgi_handler = Frame(app)
+    return app

@@ -1,0 +1,98 @@
+"""Every error as problem details (RFC 9457), rendered here and nowhere else."""
+
+import re
+import traceback
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+import structlog
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+
+from cloudpulse.errors import CloudPulseError, InvalidParameter, NotReady, Overloaded, ServiceError, Unauthorized
+
+MEDIA_TYPE = "application/problem+json"
+
+_CODES = {
+    400: "bad_request",
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "too_large",
+    415: "unsupported_media_type",
+}
+_MISSING = re.compile(r"Missing required \w+ parameter '(.+?)' for path")
+_log = structlog.get_logger()
+
+
+class FieldError(msgspec.Struct, frozen=True, kw_only=True):
+    """What is wrong with one parameter or field."""
+
+    field: str
+    message: str
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """Problem details: ``code`` is for programs, ``detail`` is a sentence for people."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    errors: tuple[FieldError, ...] = ()
+
+
+def render(request: Request[Any, Any, Any], exc: Exception) -> Response[bytes]:
+    """The answer to a request that ended in ``exc``; what nobody expected is logged, and told to no client."""
+    if isinstance(exc, CloudPulseError):
+        if isinstance(exc, ServiceError) and not isinstance(exc, Overloaded | NotReady):
+            _log.warning("service error", code=exc.code, detail=exc.detail, request_id=_id(request))
+        return _response(exc.status, exc.code, exc.title, exc.detail, headers=_headers(exc))
+    if isinstance(exc, ValidationException):
+        errors = _field_errors(exc)
+        detail = "; ".join(f"{error.field}: {error.message}" for error in errors) or exc.detail
+        return _response(400, InvalidParameter.code, InvalidParameter.title, detail, errors)
+    if isinstance(exc, HTTPException):
+        title = HTTPStatus(exc.status_code).phrase
+        code = _CODES.get(exc.status_code, "internal_error" if exc.status_code >= 500 else "bad_request")
+        return _response(exc.status_code, code, title, exc.detail, headers=exc.headers)
+    # The text of a foreign exception may quote an event, so only its kind and place are logged.
+    place = "".join(traceback.format_tb(exc.__traceback__))
+    _log.error("request failed", error=type(exc).__name__, place=place, request_id=_id(request))
+    detail = f"Something went wrong on our side. The request id is {_id(request)}."
+    return _response(500, CloudPulseError.code, CloudPulseError.title, detail)
+
+
+def _id(request: Request[Any, Any, Any]) -> str:
+    return str(request.scope["state"]["request_id"])
+
+
+def _response(
+    status: int,
+    code: str,
+    title: str,
+    detail: str,
+    errors: tuple[FieldError, ...] = (),
+    headers: dict[str, str] | None = None,
+) -> Response[bytes]:
+    kind = f"urn:cloudpulse:problem:{code}"
+    problem = Problem(type=kind, title=title, status=status, detail=detail, code=code, errors=errors)
+    return Response(msgspec.json.encode(problem), status_code=status, media_type=MEDIA_TYPE, headers=headers)
+
+
+def _headers(exc: CloudPulseError) -> dict[str, str] | None:
+    if isinstance(exc, Unauthorized):
+        return {"WWW-Authenticate": f'Bearer realm="cloudpulse", error="{exc.code}"'}
+    if isinstance(exc, Overloaded):
+        return {"Retry-After": str(exc.retry_after_seconds)}
+    return None
+
+
+def _field_errors(exc: ValidationException) -> tuple[FieldError, ...]:
+    if missing := _MISSING.match(exc.detail):
+        return (FieldError(field=missing[1], message="is required"),)
+    entries = [entry for entry in exc.extra or () if isinstance(entry, dict)]
+    return tuple(FieldError(field=str(entry.get("key", "")), message=str(entry["message"])) for entry in entries)

@@ -1,0 +1,75 @@
+"""Secrets in one SQLite file that only its owner can read."""
+
+import os
+import secrets as random
+from pathlib import Path
+
+from cloudpulse.engines.local.sqlite import Database
+from cloudpulse.ports import SecretVersion
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS secret_version (
+    name TEXT NOT NULL,
+    version TEXT NOT NULL PRIMARY KEY,
+    value TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX IF NOT EXISTS current_version ON secret_version (name) WHERE expires_at IS NULL;
+"""
+NAMES = "SELECT name FROM secret_version WHERE expires_at IS NULL AND substr(name, 1, length(?1)) = ?1 ORDER BY name"
+VERSIONS = """
+SELECT version, value, created_at, expires_at FROM secret_version
+WHERE name = ? AND (expires_at IS NULL OR expires_at > ?)
+ORDER BY expires_at IS NOT NULL, expires_at DESC
+"""
+RETIRE = "UPDATE secret_version SET expires_at = ? WHERE name = ? AND expires_at IS NULL"
+INSERT = "INSERT INTO secret_version (name, version, value, created_at) VALUES (?, ?, ?, ?)"
+DELETE_EXPIRED = "DELETE FROM secret_version WHERE name = ? AND expires_at <= ?"
+DELETE = "DELETE FROM secret_version WHERE name = ?"
+
+
+class SqliteSecrets:
+    """The port ``Secrets``; deleted values are overwritten in the file."""
+
+    def __init__(self, path: Path) -> None:
+        _make_private(path)
+        self._database = Database(path, SCHEMA, secure_delete=True)
+
+    def names(self, prefix: str = "") -> list[str]:
+        """Names that begin with ``prefix``, sorted."""
+        with self._database.read() as connection:
+            return [name for (name,) in connection.execute(NAMES, (prefix,))]
+
+    def versions(self, name: str, now: int) -> list[SecretVersion]:
+        """The valid versions, the current one first; empty when there is none."""
+        with self._database.read() as connection:
+            rows = connection.execute(VERSIONS, (name, now)).fetchall()
+        return [
+            SecretVersion(version=version, value=value, created_at=created_at, expires_at=expires_at)
+            for version, value, created_at, expires_at in rows
+        ]
+
+    def put(self, name: str, value: str, now: int, keep_previous_seconds: int = 0) -> SecretVersion:
+        """Make ``value`` the current version; the one before stays valid for ``keep_previous_seconds``."""
+        secret = SecretVersion(version=random.token_hex(8), value=value, created_at=now)
+        with self._database.write() as connection:
+            connection.execute(RETIRE, (now + keep_previous_seconds, name))
+            connection.execute(DELETE_EXPIRED, (name, now))
+            connection.execute(INSERT, (name, secret.version, value, now))
+        return secret
+
+    def remove(self, name: str) -> bool:
+        """Forget all versions; False when there were none."""
+        with self._database.write() as connection:
+            return connection.execute(DELETE, (name,)).rowcount > 0
+
+    def close(self) -> None:
+        """Give the file back."""
+        self._database.close()
+
+
+def _make_private(path: Path) -> None:
+    # SQLite gives -wal and -shm the mode of the file itself, so creating this one before SQLite does is enough.
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    path.chmod(0o600)

@@ -1,0 +1,51 @@
+"""Logs and metrics: JSON lines on stderr without personal data, and one Prometheus registry.
+
+A log line names ids of batches, requests and clients, never an event's content, an address or a token.
+"""
+
+import logging
+import sys
+from collections.abc import Iterable, Mapping
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, generate_latest
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+registry = CollectorRegistry()
+events_accepted = Counter("cloudpulse_events_accepted", "Events accepted", registry=registry)
+events_duplicate = Counter("cloudpulse_events_duplicate", "Events answered as duplicates", registry=registry)
+events_rejected = Counter("cloudpulse_events_rejected", "Events refused, by code", ["code"], registry=registry)
+requests = Counter("cloudpulse_requests", "Answered requests", ["method", "route", "status"], registry=registry)
+
+
+def configure(level: str) -> None:
+    """Log from ``level`` (debug, info, warning, error) on, one JSON object a line."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+
+
+def exposition(gauges: Mapping[str, float]) -> bytes:
+    """All counters and the given gauges as Prometheus text; a gauge's name gets the prefix ``cloudpulse_``."""
+    snapshot = CollectorRegistry()
+    snapshot.register(_Gauges(gauges))
+    return generate_latest(registry) + generate_latest(snapshot)
+
+
+class _Gauges(Collector):
+    def __init__(self, values: Mapping[str, float]) -> None:
+        self._values = values
+
+    def collect(self) -> Iterable[Metric]:
+        for name, value in self._values.items():
+            yield GaugeMetricFamily(f"cloudpulse_{name}", name.replace("_", " ").capitalize(), value=value)

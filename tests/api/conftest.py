@@ -1,0 +1,100 @@
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import msgspec
+import pytest
+from litestar import Request, get, post
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import FromQuery
+from litestar.response.base import ASGIResponse
+from litestar.testing import TestClient
+
+from cloudpulse.api import app as app_module
+from cloudpulse.api.guards import requires
+from cloudpulse.auth.clients import ClientService
+from cloudpulse.auth.tokens import TokenService
+from cloudpulse.engines.local.secrets import SqliteSecrets
+from cloudpulse.errors import Overloaded
+from cloudpulse.settings import Settings
+
+
+class Probe(msgspec.Struct):
+    text: str
+
+
+@post(
+    "/v1/probe/hot",
+    status_code=200,
+    guards=[requires("events:write")],
+    opt={"hot": True, "body": {"application/json": Probe}},
+    responses={200: ResponseSpec(Probe)},
+)
+async def hot(request: Request[Any, Any, Any]) -> ASGIResponse:
+    """A hot route."""
+    body = await request.body()
+    if body == b"overloaded":
+        raise Overloaded("Try again later.", retry_after_seconds=7)
+    if body == b"broken":
+        raise RuntimeError("secret detail")
+    return ASGIResponse(body=body + b" " + request.auth.client_id.encode(), media_type="text/plain")
+
+
+@get("/v1/probe/broken", sync_to_thread=False)
+def broken(text: FromQuery[str]) -> None:
+    """Fails."""
+    raise RuntimeError(text)
+
+
+@get("/v1/probe/number", sync_to_thread=False)
+def number(limit: FromQuery[int]) -> int:
+    """Takes a number."""
+    return limit
+
+
+class StubHealth:
+    reason: str | None = None
+
+    def ready(self) -> str | None:
+        return self.reason
+
+    def gauges(self) -> dict[str, float]:
+        return {"backlog_events": 3.0}
+
+
+@pytest.fixture
+def secrets(tmp_path) -> Iterator[SqliteSecrets]:
+    secrets = SqliteSecrets(tmp_path / "secrets.db")
+    yield secrets
+    secrets.close()
+
+
+@pytest.fixture
+def services(tmp_path, secrets) -> SimpleNamespace:
+    settings = Settings(data=tmp_path, max_body_bytes=100_000)
+    clock = SimpleNamespace(now=1_800_000_000)
+    return SimpleNamespace(
+        settings=settings,
+        clock=clock,
+        tokens=TokenService(secrets, settings, lambda: clock.now),
+        clients=ClientService(secrets, lambda: clock.now),
+        health=StubHealth(),
+    )
+
+
+@pytest.fixture
+def http(services, monkeypatch) -> Iterator[TestClient[Any]]:
+    """A client of the application with three probing routes beside its own."""
+    monkeypatch.setattr(app_module, "ROUTES", [*app_module.ROUTES, hot, broken, number])
+    with TestClient(app_module.create_app(services), raise_server_exceptions=False) as client:
+        yield client
+
+
+@pytest.fixture
+def bearer(services) -> Callable[..., dict[str, str]]:
+    """Headers with a token of the given scopes."""
+
+    def make(*scopes: str, ttl_seconds: int = 60) -> dict[str, str]:
+        return {"Authorization": f"Bearer {services.tokens.issue('probe', scopes, 'default', ttl_seconds)}"}
+
+    return make

@@ -1,0 +1,53 @@
+"""The OpenAPI document and its page."""
+
+import re
+
+from openapi_spec_validator import OpenAPIV31SpecValidator, validate
+
+
+def test_the_document_is_valid_openapi_3_1(http):
+    document = http.get("/v1/openapi.json").json()
+    assert document["openapi"].startswith("3.1")
+    validate(document, cls=OpenAPIV31SpecValidator)
+
+
+def test_the_document_describes_every_route(http):
+    paths = http.get("/v1/openapi.json").json()["paths"]
+    served = {
+        (route.path_format, method.lower())
+        for route in http.app.routes
+        for handler in route.route_handlers
+        for method in handler.http_methods
+        if handler.resolve_include_in_schema()
+    }
+    assert served == {(path, method) for path, item in paths.items() for method in item}
+    for path, item in paths.items():
+        for operation in item.values():
+            assert operation["description"], path
+            assert operation["responses"]["default"] == {"$ref": "#/components/responses/Problem"}, path
+            assert "400" not in operation["responses"], path
+
+
+def test_the_document_names_the_scope_of_each_guarded_route(http):
+    document = http.get("/v1/openapi.json").json()
+    assert document["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
+    assert document["paths"]["/v1/clients"]["get"]["security"] == [{"bearer": ["admin"]}]
+    assert "security" not in document["paths"]["/healthz"]["get"]
+
+
+def test_bodies_that_a_handler_reads_itself_are_described(http):
+    document = http.get("/v1/openapi.json").json()
+    body = document["paths"]["/v1/probe/hot"]["post"]["requestBody"]["content"]["application/json"]
+    assert body["schema"] == {"$ref": "#/components/schemas/Probe"}
+    assert document["components"]["schemas"]["Probe"]["properties"]["text"] == {"type": "string"}
+    token = document["paths"]["/v1/token"]["post"]["requestBody"]["content"]
+    assert set(token) == {"application/json", "application/x-www-form-urlencoded"}
+
+
+def test_the_page_needs_no_other_site(http):
+    answer = http.get("/docs")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/html")
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert not re.search(r"(https?:)?//[a-z]", answer.text)
+    assert "v1/openapi.json" in answer.text
