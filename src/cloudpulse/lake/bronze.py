@@ -24,7 +24,8 @@ _MINUTE = 60_000_000
 class BronzeFile(msgspec.Struct, frozen=True, kw_only=True, rename={"first": "from", "last": "to"}):
     """One object: batches ``first`` to ``last`` of a journal, ``n`` events.
 
-    ``path`` is relative to the data folder. ``min_ts`` and ``max_ts`` bound the event times, in microseconds.
+    ``path`` is relative to the data folder. ``min_ts`` and ``max_ts`` bound the event times, ``stored_at`` is when it was
+    written; all in microseconds since 1970.
     """
 
     path: str
@@ -34,6 +35,7 @@ class BronzeFile(msgspec.Struct, frozen=True, kw_only=True, rename={"first": "fr
     min_ts: int
     max_ts: int
     n: int
+    stored_at: int
     sha256: str = ""
 
     @property
@@ -42,13 +44,13 @@ class BronzeFile(msgspec.Struct, frozen=True, kw_only=True, rename={"first": "fr
         return f"{self.journal}:{self.last:020d}:{self.first:020d}"
 
 
-def plan(journal: str, batches: Sequence[Batch]) -> list[tuple[BronzeFile, list[Batch]]]:
+def plan(journal: str, batches: Sequence[Batch], now: int) -> list[tuple[BronzeFile, list[Batch]]]:
     """The objects that batches in journal order make, one for each hour in which they were received."""
     hours = groupby(batches, key=lambda batch: batch.received_at // _HOUR)
-    return [_describe(journal, hour, list(group)) for hour, group in hours]
+    return [_describe(journal, hour, list(group), now) for hour, group in hours]
 
 
-def _describe(journal: str, hour: int, batches: list[Batch]) -> tuple[BronzeFile, list[Batch]]:
+def _describe(journal: str, hour: int, batches: list[Batch], now: int) -> tuple[BronzeFile, list[Batch]]:
     folder = from_micros(hour * _HOUR).strftime("bronze/year=%Y/month=%m/day=%d/hour=%H")
     first, last = batches[0].seq, batches[-1].seq
     minutes = [count.minute for batch in batches for count in batch.digest]
@@ -60,6 +62,7 @@ def _describe(journal: str, hour: int, batches: list[Batch]) -> tuple[BronzeFile
         min_ts=min(minutes) * _MINUTE,
         max_ts=(max(minutes) + 1) * _MINUTE - 1,
         n=sum(batch.events for batch in batches),
+        stored_at=now,
     )
     return file, batches
 
@@ -99,16 +102,33 @@ def recover(records: Records, data: Path, position: Position | None) -> list[Bro
     return removed
 
 
-def locate(records: Records, journal: str, seq: int) -> list[str]:
-    """Paths, relative to the data folder, of the objects that hold a batch."""
-    found = records.list(KIND, start=f"{journal}:{seq:020d}", end=f"{journal};", limit=1)
-    return [file.path for file in _files(found) if file.first <= seq]
+def listed(records: Records) -> list[BronzeFile]:
+    """All objects, in key order, with those of a commit under way: the lake's position tells whether they count."""
+    # What settles between the two reads is then seen at least once.
+    files = {file.key: file for kind in (PENDING, KIND) for file in _files(records.list(kind))}
+    return [files[key] for key in sorted(files)]
+
+
+def locate(records: Records, journal: str, seq: int) -> BronzeFile | None:
+    """The object that holds a batch."""
+    found = list_files(records, journal, after=seq - 1, limit=1)
+    return found[0] if found and found[0].first <= seq else None
+
+
+def list_files(records: Records, journal: str, after: int, limit: int | None = None) -> list[BronzeFile]:
+    """Objects of a journal that reach beyond a batch, in journal order."""
+    return _files(records.list(KIND, start=f"{journal}:{after + 1:020d}", end=f"{journal};", limit=limit))
+
+
+def read(data: Path, file: BronzeFile) -> bytes:
+    """The stored lines of an object; raises FileNotFoundError."""
+    return codec.decompress((data / file.path).read_bytes())
 
 
 def _above(records: Records, position: Position | None) -> list[BronzeFile]:
     if position is None:
         return _files(records.list(KIND))
-    return _files(records.list(KIND, start=f"{position.journal}:{position.seq + 1:020d}", end=f"{position.journal};"))
+    return list_files(records, position.journal, after=position.seq)
 
 
 def _with_hash(data: Path, file: BronzeFile) -> BronzeFile:

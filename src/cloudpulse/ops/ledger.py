@@ -1,0 +1,235 @@
+"""The count ledger: every event that was accepted is in exactly one place, and one command checks it (mechanism 18)."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from cloudpulse.errors import LogTrimmed
+from cloudpulse.events.model import Position
+from cloudpulse.lake import bronze
+from cloudpulse.lake.bronze import BronzeFile
+from cloudpulse.lake.snapshot import Snapshot
+from cloudpulse.ports import DeadLetters, Limits, LogReader, LogState, Records, Relation, Warehouse
+from cloudpulse.settings import Settings
+
+KIND = "ledger"
+"""Records kind: key is a place that events went to for good, the document ``{"events": n}``, moved by that step."""
+
+LAKE = "lake"
+"""The consumer whose dead letters are missing in the lake."""
+
+SMALL_EVENTS = 2_000_000
+"""Up to here every check is a deep one, and all ids are compared at once."""
+
+TRIES = 3
+CHUNK_BYTES = 1 << 20
+DEEP_LIMITS = Limits(rows=1, seconds=300.0)
+
+_ROWS = "SELECT count(*), count(DISTINCT event_id) FROM events WHERE event_id LIKE ?"
+_DOUBLED = """
+SELECT count(*) FROM (
+    SELECT received_at - lag(received_at) OVER (PARTITION BY event_id ORDER BY received_at) AS gap
+    FROM events WHERE event_id IN (SELECT event_id FROM events WHERE event_id LIKE ? GROUP BY 1 HAVING count(*) > 1)
+) WHERE gap < to_days(?)
+"""
+
+
+class Ledger(msgspec.Struct, frozen=True, kw_only=True):
+    """How many events were accepted, and how many are in each place."""
+
+    accepted: int
+    stored: int
+    in_flight: int
+    dead_lettered: int
+    expired: int = 0
+    purged: int = 0
+    erased: int = 0
+    retired: int = 0
+
+    @property
+    def missing(self) -> int:
+        """Accepted events that are nowhere; below zero, events that nobody accepted."""
+        moved = self.expired + self.purged + self.erased + self.retired
+        return self.accepted - self.stored - self.in_flight - self.dead_lettered - moved
+
+
+class LedgerReport(msgspec.Struct, frozen=True, kw_only=True):
+    """The ledger of one moment. ``gaps`` names in sentences what does not add up; ``deep``: files and ids were read."""
+
+    ok: bool
+    deep: bool
+    ledger: Ledger
+    gaps: list[str]
+    journal: str
+    head: int
+    lake_position: int
+
+
+class Evidence(msgspec.Struct, frozen=True, kw_only=True):
+    """What the stores say. ``tail`` holds (seq, events) of the batches above the lake's position."""
+
+    log: LogState
+    position: Position | None
+    stored: int
+    tail: Sequence[tuple[int, int]]
+    letters: Sequence[tuple[Position, int]]
+    bronze: Sequence[BronzeFile]
+    moved: Mapping[str, int]
+
+    @property
+    def lake_seq(self) -> int:
+        """How far the lake holds this journal."""
+        return self.position.seq if self.position is not None and self.position.journal == self.log.journal else 0
+
+    def is_passed(self, journal: str, seq: int) -> bool:
+        """Whether the lake has passed a batch; every batch of an earlier journal was."""
+        return journal != self.log.journal or seq <= self.lake_seq
+
+
+class Snapshots(Protocol):
+    """Where the lake's newest snapshot comes from."""
+
+    def current(self) -> Snapshot:
+        """Files and position of one moment."""
+
+
+def balance(evidence: Evidence) -> Ledger:
+    """Count events by place. What earlier journals of this folder accepted shows in bronze and in dead letters."""
+    now = evidence.log.journal
+    letters = [(position, n) for position, n in evidence.letters if evidence.is_passed(position.journal, position.seq)]
+    earlier = sum(file.n for file in evidence.bronze if file.journal != now)
+    earlier += sum(n for position, n in letters if position.journal != now)
+    return Ledger(
+        accepted=evidence.log.accepted + earlier,
+        stored=evidence.stored,
+        in_flight=sum(n for seq, n in evidence.tail if seq <= evidence.log.head),
+        dead_lettered=sum(n for _, n in letters),
+        **evidence.moved,
+    )
+
+
+def check(evidence: Evidence, findings: Sequence[str] | None = None) -> LedgerReport:
+    """Judge the evidence; ``findings`` are the gaps that a deep check of files and ids found, None without one."""
+    ledger = balance(evidence)
+    gaps = [*_gaps(evidence, ledger), *(findings or ())]
+    return LedgerReport(
+        ok=not gaps,
+        deep=findings is not None,
+        ledger=ledger,
+        gaps=gaps,
+        journal=evidence.log.journal,
+        head=evidence.log.head,
+        lake_position=evidence.lake_seq,
+    )
+
+
+def _gaps(evidence: Evidence, ledger: Ledger) -> list[str]:
+    gaps = []
+    if ledger.missing > 0:
+        gaps.append(f"{ledger.missing} of {ledger.accepted} accepted events are nowhere to be found.")
+    if ledger.missing < 0:
+        gaps.append(f"{-ledger.missing} events are held that were never accepted, or are held twice.")
+    covered = sum(file.n for file in evidence.bronze if evidence.is_passed(file.journal, file.last))
+    if covered != evidence.stored:
+        gaps.append(f"Bronze lists {covered} events and silver holds {evidence.stored}: they must be equal.")
+    return gaps
+
+
+class LedgerService:
+    """Gathers the evidence from the stores of a folder, which may be in use."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        log: LogReader,
+        snapshots: Snapshots,
+        records: Records,
+        letters: DeadLetters,
+        warehouse: Warehouse,
+    ) -> None:
+        self._data = settings.data
+        self._window_days = settings.dedup_window_days
+        self._log = log
+        self._snapshots = snapshots
+        self._records = records
+        self._letters = letters
+        self._warehouse = warehouse
+
+    def report(self, deep: bool | None = None) -> LedgerReport:
+        """Check now; ``deep`` reads all bronze files and ids, None leaves it to the size of the lake.
+
+        Events move while they are counted, so a gap counts only when it stays. Raises ``LogTrimmed`` when the lake
+        moves faster than it can be read.
+        """
+        for last in (False,) * (TRIES - 1) + (True,):
+            try:
+                report = self._report(deep)
+            except (LogTrimmed, FileNotFoundError):
+                if last:
+                    raise
+                continue
+            if report.ok:
+                break
+        return report
+
+    def _report(self, deep: bool | None) -> LedgerReport:
+        snapshot = self._snapshots.current()
+        evidence = self._evidence(snapshot)
+        if deep or (deep is None and snapshot.rows <= SMALL_EVENTS):
+            return check(evidence, [*self._silver_findings(snapshot), *self._bronze_findings(evidence)])
+        return check(evidence)
+
+    def _evidence(self, snapshot: Snapshot) -> Evidence:
+        """The lake first, the log's totals second, its tail last: every batch is then seen at least once."""
+        state = self._log.state()
+        position = snapshot.position
+        after = position.seq if position is not None and position.journal == state.journal else 0
+        _, digests = self._log.digests(after)
+        return Evidence(
+            log=state,
+            position=position,
+            stored=snapshot.rows,
+            tail=[(seq, sum(count.events for count in digest)) for seq, _, digest in digests],
+            letters=[(letter.position, letter.batch.events) for letter in self._letters.list(LAKE)],
+            bronze=bronze.listed(self._records),
+            moved={place: document["events"] for place, document in self._records.list(KIND)},
+        )
+
+    def _silver_findings(self, snapshot: Snapshot) -> list[str]:
+        if not snapshot.files:
+            return []
+        relations = {"events": Relation([file.path for file in snapshot.files])}
+        # An id's last digit is random in every version of UUIDs, so it divides a large lake evenly.
+        patterns = ["%"] if snapshot.rows <= SMALL_EVENTS else [f"%{digit:x}" for digit in range(16)]
+        rows = doubled = 0
+        for pattern in patterns:
+            found, distinct = self._warehouse.run(_ROWS, [pattern], relations, DEEP_LIMITS).rows[0]
+            rows += found
+            if found != distinct:
+                parameters = [pattern, self._window_days]
+                doubled += self._warehouse.run(_DOUBLED, parameters, relations, DEEP_LIMITS).rows[0][0]
+        gaps = []
+        if rows != snapshot.rows:
+            gaps.append(f"Silver files hold {rows} events and their table says {snapshot.rows}.")
+        if doubled:
+            gaps.append(f"Silver holds {doubled} events twice: same id, received within {self._window_days} days.")
+        return gaps
+
+    def _bronze_findings(self, evidence: Evidence) -> list[str]:
+        passed = [file for file in evidence.bronze if evidence.is_passed(file.journal, file.last)]
+        return [finding for file in passed if (finding := _fault(self._data / file.path, file))]
+
+
+def _fault(path: Path, file: BronzeFile) -> str | None:
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as stream:
+            while chunk := stream.read(CHUNK_BYTES):
+                digest.update(chunk)
+    except FileNotFoundError:
+        return f"Bronze file {file.path} with {file.n} events is gone."
+    # While its commit settles, a file is listed without its hash.
+    return None if file.sha256 in ("", digest.hexdigest()) else f"Bronze file {file.path} is not what was written."
