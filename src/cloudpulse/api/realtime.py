@@ -3,23 +3,24 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
+from functools import partial
 from typing import Annotated, Any
 
 import msgspec
 import xxhash
 from litestar import Request, get
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
 from cloudpulse.api.guards import requires
 from cloudpulse.errors import ServiceError
-from cloudpulse.serving.realtime import Realtime
+from cloudpulse.serving.realtime import MAX_LOOKBACK_MINUTES, Realtime
 
 _INTERVAL_SECONDS = 1.0
 _SILENT_ROUNDS = 15
 """A comment goes out after so many rounds without a change, so that proxies keep the connection open."""
 
-Lookback = Annotated[int, Parameter(description="How many minutes to look back: 1 to 1440.")]
+Lookback = Annotated[int, QueryParameter(ge=1, le=MAX_LOOKBACK_MINUTES, description="How many minutes to look back.")]
 
 
 @get("/v1/realtime", guards=[requires("events:read")], sync_to_thread=True, summary="Live counts")
@@ -32,14 +33,9 @@ def get_realtime(request: Request[Any, Any, Any], lookback_minutes: Lookback = 5
 @get("/v1/realtime/stream", guards=[requires("events:read")], summary="Live counts as server-sent events")
 async def stream_realtime(request: Request[Any, Any, Any], lookback_minutes: Lookback = 5) -> ServerSentEvent:
     """The object of ``/v1/realtime`` at once, and again each second that it changed; resumes at ``Last-Event-ID``."""
-    realtime, stopping = request.app.state.services.realtime, request.app.state.stopping
-
-    def take() -> Realtime:
-        snapshot: Realtime = realtime.snapshot(lookback_minutes)
-        return snapshot
-
-    await asyncio.to_thread(take)  # a wrong parameter is answered before the stream begins
-    return ServerSentEvent(changes(take, request.headers.get("last-event-id"), stopping))
+    services = request.app.state.services
+    take = partial(services.realtime.snapshot, lookback_minutes)
+    return ServerSentEvent(changes(take, request.headers.get("last-event-id"), services.stopping))
 
 
 async def changes(
