@@ -1,0 +1,67 @@
+"""``GET /v1/query``."""
+
+import datetime as dt
+from typing import Annotated, Any
+
+from litestar import Request, get
+from litestar.params import Parameter
+
+from cloudpulse.api.guards import requires
+from cloudpulse.errors import InvalidParameter
+from cloudpulse.events.model import EventType, Source
+from cloudpulse.serving.request import FILTERS, Dimension, Interval, QueryAnswer, QueryRequest, QueryType
+
+_PARAMETERS = frozenset({"query_type", "date_from", "date_to", "event_type", "limit", "tz", "interval", "by", *FILTERS})
+
+Exact = Annotated[str | None, Parameter(description="Only events with exactly this value.")]
+
+
+@get("/v1/query", guards=[requires("events:read")], sync_to_thread=True, summary="Ask one of six questions")
+def run_query(
+    request: Request[Any, Any, Any],
+    query_type: Annotated[QueryType, Parameter(description="The question.")],
+    date_from: Annotated[dt.date, Parameter(description="First day, in `tz`.")],
+    date_to: Annotated[dt.date, Parameter(description="Last day, in `tz`; inclusive.")],
+    event_type: Annotated[EventType | None, Parameter(description="Only events of this type.")] = None,
+    limit: Annotated[int | None, Parameter(description="Rows at most; by default 10 to 10,000.")] = None,
+    tz: Annotated[str, Parameter(description="IANA time zone whose midnights divide the days.")] = "UTC",
+    interval: Annotated[
+        Interval | None, Parameter(description="Width of a bucket: timeseries (hour) and uniques (hour, day).")
+    ] = None,
+    by: Annotated[Dimension | None, Parameter(description="What breakdown groups by.")] = None,
+    app: Exact = None,
+    source: Annotated[Source | None, Parameter(description="Only events of this source.")] = None,
+    country: Exact = None,
+    browser: Exact = None,
+    os: Exact = None,
+    device: Exact = None,
+    page: Exact = None,
+    session_id: Exact = None,
+    user_id: Exact = None,
+) -> QueryAnswer:
+    """Counts, series, sessions, errors, breakdowns or uniques of a range of days, up to the last second."""
+    _refuse_unknown(request)
+    filters = {name: request.query_params[name] for name in FILTERS if name in request.query_params}
+    asked = QueryRequest(
+        query_type=query_type,
+        date_from=date_from,
+        date_to=date_to,
+        event_type=event_type,
+        limit=limit,
+        tz=tz,
+        interval=interval,
+        by=by,
+        filters=filters,
+    )
+    answer: QueryAnswer = request.app.state.services.query.run(asked)
+    return answer
+
+
+def _refuse_unknown(request: Request[Any, Any, Any]) -> None:
+    """A misspelt filter must not widen the answer."""
+    unknown = sorted(set(request.query_params) - _PARAMETERS)
+    if unknown:
+        raise InvalidParameter(f"Unknown parameter {unknown[0]!r}; use {', '.join(sorted(_PARAMETERS))}.")
+
+
+query_routes = [run_query]

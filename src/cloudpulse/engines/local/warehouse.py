@@ -1,0 +1,115 @@
+"""The warehouse on DuckDB: one in-memory database, which sees the lake's folder and nothing else."""
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from cloudpulse.errors import QueryTimeout, StoreError, UserError
+from cloudpulse.ports import Limits, Relation, Rows
+from cloudpulse.settings import Settings
+
+LAKE_FOLDER = "lake"
+
+
+class DuckDbWarehouse:
+    """``Warehouse`` on DuckDB; every call has its own cursor, all share threads, memory and the cache of footers."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._database = _open(settings)
+
+    def run(self, sql: str, parameters: Sequence[Any], relations: Mapping[str, Relation], limits: Limits) -> Rows:
+        """Run one SELECT; see ``Warehouse.run``. A limit on bytes scanned is the planner's, who knows the files."""
+        cursor = self._database.cursor()
+        try:
+            with _deadline(cursor, limits.seconds):
+                _require_select(cursor, sql)
+                for name, relation in relations.items():
+                    _create_view(cursor, name, relation)
+                cursor.execute(sql, list(parameters))
+                rows = cursor.fetchmany(limits.rows + 1)
+                columns = [(str(column[0]), str(column[1])) for column in cursor.description or ()]
+        except (duckdb.Error, RuntimeError) as exc:
+            raise _translated(exc, relations, limits) from exc
+        finally:
+            cursor.close()
+        return Rows(columns=columns, rows=rows[: limits.rows], truncated=len(rows) > limits.rows)
+
+    def close(self) -> None:
+        """Release the database; running statements end with an error."""
+        self._database.close()
+
+
+def _open(settings: Settings) -> duckdb.DuckDBPyConnection:
+    """A locked database: no extension, no attached file, nothing outside the lake's folder."""
+    lake = Path(settings.data).resolve() / LAKE_FOLDER
+    database = duckdb.connect(
+        ":memory:",
+        config={
+            "threads": settings.query_threads,
+            "memory_limit": f"{settings.query_memory_bytes}B",
+            "autoinstall_known_extensions": False,
+            "python_enable_replacements": False,
+            "temp_directory": "",
+        },
+    )
+    database.execute("LOAD parquet; SET parquet_metadata_cache = true")
+    database.execute("SET allowed_directories = [?]", [f"{lake}/"])
+    database.execute("SET enable_external_access = false; SET lock_configuration = true")
+    return database
+
+
+@contextmanager
+def _deadline(cursor: duckdb.DuckDBPyConnection, seconds: float) -> Iterator[None]:
+    timer = threading.Timer(seconds, cursor.interrupt)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()  # so that a late interrupt never meets a closed cursor
+
+
+def _require_select(cursor: duckdb.DuckDBPyConnection, sql: str) -> None:
+    statements = cursor.extract_statements(sql)
+    if [statement.type for statement in statements] != [duckdb.StatementType.SELECT]:
+        raise UserError("Send exactly one SELECT statement; nothing else is run.")
+
+
+def _create_view(cursor: duckdb.DuckDBPyConnection, name: str, relation: Relation) -> None:
+    """A temporary view over exactly the files named, and the rows in memory beside them."""
+    if not name.isidentifier():
+        raise ValueError(f"not a relation name: {name!r}")
+    parts = []
+    if relation.files:
+        paths = ", ".join("'" + path.replace("'", "''") + "'" for path in relation.files)
+        parts.append(f"SELECT * FROM read_parquet([{paths}], hive_partitioning = false)")
+    if relation.rows is not None:
+        cursor.register(f"{name}_rows", relation.rows)
+        parts.append(f"SELECT * FROM {name}_rows")
+    if not parts:
+        raise ValueError(f"relation {name} has neither files nor rows")
+    cursor.execute(f"CREATE TEMP VIEW {name} AS {' UNION ALL BY NAME '.join(parts)}")
+
+
+def _translated(exc: Exception, relations: Mapping[str, Relation], limits: Limits) -> Exception:
+    if isinstance(exc, duckdb.InterruptException) or "interrupted" in str(exc).lower():
+        return QueryTimeout(f"The query took more than {limits.seconds:g} s. Ask for fewer days or add a filter.")
+    if isinstance(exc, duckdb.IOException):
+        missing = [path for relation in relations.values() for path in relation.files if not Path(path).exists()]
+        return FileNotFoundError(missing[0]) if missing else StoreError(f"The lake cannot be read: {_first_line(exc)}")
+    if isinstance(exc, duckdb.OutOfMemoryException):
+        return UserError("The query needs more memory than query_memory_bytes. Ask for fewer days or add a filter.")
+    if isinstance(
+        exc, duckdb.ProgrammingError | duckdb.DataError | duckdb.NotSupportedError | duckdb.PermissionException
+    ):
+        return UserError(_first_line(exc))
+    return StoreError(f"The query failed: {_first_line(exc)}")
+
+
+def _first_line(exc: Exception) -> str:
+    return str(exc).partition("\n")[0]
