@@ -108,11 +108,13 @@ class Lake:
                 if not change(transaction):
                     self._drop(files)
                     return False
+                producers = transaction._snapshot_producers
                 try:
                     transaction.commit_transaction()
                 except CommitFailedException:
                     continue
-                self._unnamed.extend(garbage.metadata_files(before, self._table.metadata, self._table.io))
+                written = [path for producer in producers for path in producer._written_manifests]
+                self._unnamed.extend(garbage.metadata_files(before, self._table.metadata, written, self._table.io))
                 return True
         self._drop(files)
         raise StoreError("Others keep changing the lake's table. Only one process may commit to it.")

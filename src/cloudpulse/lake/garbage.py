@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from pyiceberg.io import FileIO
 from pyiceberg.table.metadata import TableMetadata
+from pyiceberg.table.snapshots import Snapshot
 
 from cloudpulse.events.times import micros
 from cloudpulse.ports import Records
@@ -13,15 +14,22 @@ from cloudpulse.ports import Records
 KIND = "lake_garbage"
 
 
-def metadata_files(before: TableMetadata, after: TableMetadata, io: FileIO) -> list[str]:
-    """Manifests and manifest lists that ``before`` names and ``after`` does not."""
+def metadata_files(before: TableMetadata, after: TableMetadata, written: Iterable[str], io: FileIO) -> list[str]:
+    """Manifests and manifest lists that ``before`` names and ``after`` does not.
+
+    ``written`` are the manifests of the commit between them: one that was merged at once is in no snapshot.
+    """
+    head = after.current_snapshot()
+    spare = set(written) - (_manifests([head], io) if head else set())
     kept_ids = {snapshot.snapshot_id for snapshot in after.snapshots}
     expired = [snapshot for snapshot in before.snapshots if snapshot.snapshot_id not in kept_ids]
-    if not expired:
-        return []
-    kept = {manifest.manifest_path for snapshot in after.snapshots for manifest in snapshot.manifests(io)}
-    named = {manifest.manifest_path for snapshot in expired for manifest in snapshot.manifests(io)}
-    return [*(snapshot.manifest_list for snapshot in expired), *sorted(named - kept)]
+    if expired:
+        spare |= _manifests(expired, io) - _manifests(after.snapshots, io)
+    return sorted(spare.union(snapshot.manifest_list for snapshot in expired))
+
+
+def _manifests(snapshots: Iterable[Snapshot], io: FileIO) -> set[str]:
+    return {manifest.manifest_path for snapshot in snapshots for manifest in snapshot.manifests(io)}
 
 
 def remember(records: Records, locations: Iterable[str], due: dt.datetime) -> None:

@@ -26,9 +26,10 @@ def _group(small: list[DataFile]) -> list[DataFile]:
     kinds: dict[int, list[DataFile]] = defaultdict(list)
     for file in small:
         kinds[file.file_size_in_bytes.bit_length() // 5].append(file)
+    most: list[DataFile] = max(kinds.values(), key=len)
     group: list[DataFile] = []
     total = 0
-    for file in sorted(max(list(kinds.values()), key=len), key=lambda file: file.file_size_in_bytes):
+    for file in sorted(most, key=lambda file: file.file_size_in_bytes):
         total += file.file_size_in_bytes
         if total > MAX_GROUP_BYTES and len(group) > 1:
             break
