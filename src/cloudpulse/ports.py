@@ -23,12 +23,16 @@ class LogState(msgspec.Struct, frozen=True, kw_only=True):
 class EventLog(Protocol):
     """Append batches durably; both layers will see them."""
 
-    def append(self, batch: Batch) -> int:
+    def append(self, batch: Batch, trim_through: int = 0) -> int:
         """Write one batch and return its ``seq``; on return it survives a power cut.
 
         All or nothing. Numbers rise by one and are never used twice. A batch whose ``redrive_of`` was appended before
-        is not written again: the first one's number is returned. Raises ``StoreError``; then nothing was written.
+        is not written again: the first one's number is returned. In the same step a bounded number of batches up to
+        ``trim_through`` may go. Raises ``DiskFull`` or ``StoreError``; then nothing was written.
         """
+
+    def trim(self, through: int) -> None:
+        """Let a bounded number of batches up to ``through`` go, oldest first; their totals stay."""
 
 
 class LogReader(Protocol):

@@ -15,7 +15,7 @@ from prometheus_client.registry import Collector
 registry = CollectorRegistry()
 events_accepted = Counter("cloudpulse_events_accepted", "Events accepted", registry=registry)
 events_duplicate = Counter("cloudpulse_events_duplicate", "Events answered as duplicates", registry=registry)
-events_rejected = Counter("cloudpulse_events_rejected", "Events refused, by code", ["code"], registry=registry)
+events_rejected = Counter("cloudpulse_events_rejected", "Events refused", registry=registry)
 requests = Counter("cloudpulse_requests", "Answered requests", ["method", "route", "status"], registry=registry)
 
 
@@ -33,6 +33,13 @@ def configure(level: str) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
+
+
+def count_receipt(accepted: int, duplicates: int, rejected: int) -> None:
+    """Count what became of the events of one request."""
+    for counter, events in ((events_accepted, accepted), (events_duplicate, duplicates), (events_rejected, rejected)):
+        if events:
+            counter.inc(events)
 
 
 def exposition(gauges: Mapping[str, float]) -> bytes:

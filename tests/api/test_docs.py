@@ -14,18 +14,18 @@ def test_the_document_is_valid_openapi_3_1(http):
 def test_the_document_describes_every_route(http):
     paths = http.get("/v1/openapi.json").json()["paths"]
     served = {
-        (route.path_format, method.lower())
+        (route.path_format, method.lower()): handler
         for route in http.app.routes
         for handler in route.route_handlers
         for method in handler.http_methods
         if handler.resolve_include_in_schema()
     }
-    assert served == {(path, method) for path, item in paths.items() for method in item}
-    for path, item in paths.items():
-        for operation in item.values():
-            assert operation["description"], path
-            assert operation["responses"]["default"] == {"$ref": "#/components/responses/Problem"}, path
-            assert "400" not in operation["responses"], path
+    assert set(served) == {(path, method) for path, item in paths.items() for method in item}
+    for (path, method), handler in served.items():
+        operation = paths[path][method]
+        assert operation["description"], path
+        assert operation["responses"]["default"] == {"$ref": "#/components/responses/Problem"}, path
+        assert ("400" in operation["responses"]) == (400 in (handler.responses or {})), path
 
 
 def test_the_document_names_the_scope_of_each_guarded_route(http):

@@ -8,7 +8,8 @@ import pytest
 from cloudpulse.engines.local.counters import SqliteCounters
 from cloudpulse.engines.local.dead_letters import SqliteDeadLetters
 from cloudpulse.engines.local.records import SqliteRecords
-from cloudpulse.ports import Counters, DeadLetters, Records
+from cloudpulse.engines.local.secrets import SqliteSecrets
+from cloudpulse.ports import Counters, DeadLetters, Records, Secrets
 
 ENGINES = ["local"]
 
@@ -35,5 +36,12 @@ def records(engine: str, tmp_path: Path) -> Iterator[Records]:
 @pytest.fixture
 def dead_letters(engine: str, tmp_path: Path) -> Iterator[DeadLetters]:
     store = {"local": SqliteDeadLetters}[engine](tmp_path / "records.db")
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def secrets(engine: str, tmp_path: Path) -> Iterator[Secrets]:
+    store = {"local": SqliteSecrets}[engine](tmp_path / "secrets.db")
     yield store
     store.close()

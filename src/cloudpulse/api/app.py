@@ -12,9 +12,24 @@ from cloudpulse.api.docs import docs_routes, openapi_config
 from cloudpulse.api.errors import render
 from cloudpulse.api.frame import Frame
 from cloudpulse.api.health import health_routes
+from cloudpulse.api.ingest import ingest_routes
+from cloudpulse.api.ledger import ledger_routes
+from cloudpulse.api.lookup import lookup_routes
+from cloudpulse.api.query import query_routes
+from cloudpulse.api.realtime import realtime_routes
 from cloudpulse.api.token import token_routes
 
-ROUTES: list[ControllerRouterHandler] = [*token_routes, *client_routes, *health_routes, *docs_routes]
+ROUTES: list[ControllerRouterHandler] = [
+    *ingest_routes,
+    *lookup_routes,
+    *query_routes,
+    *realtime_routes,
+    *token_routes,
+    *client_routes,
+    *ledger_routes,
+    *health_routes,
+    *docs_routes,
+]
 
 
 def create_app(services: Any) -> Litestar:

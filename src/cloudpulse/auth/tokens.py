@@ -33,6 +33,13 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: int
 
 
+class _Claims(msgspec.Struct, frozen=True, kw_only=True):
+    sub: str
+    app: str
+    scope: str
+    exp: int
+
+
 class TokenService:
     """Issues and verifies tokens; ``now`` returns seconds since 1970.
 
@@ -81,17 +88,14 @@ class TokenService:
     def _decode(self, token: str) -> Principal:
         try:
             key = self._keys[jwt.get_unverified_header(token)["kid"]]
-            claims = jwt.decode(
-                token, key, algorithms=[ALGORITHM], audience=self._audience, issuer=ISSUER, options=_RULES
+            claims = msgspec.convert(
+                jwt.decode(token, key, algorithms=[ALGORITHM], audience=self._audience, issuer=ISSUER, options=_RULES),
+                _Claims,
             )
-            return Principal(
-                client_id=claims["sub"],
-                app=claims["app"],
-                scopes=frozenset(claims["scope"].split()),
-                expires_at=int(claims["exp"]),
-            )
-        except (jwt.InvalidTokenError, KeyError, TypeError, ValueError, AttributeError) as exc:
+        except (jwt.InvalidTokenError, KeyError, TypeError, msgspec.ValidationError, UnicodeError) as exc:
             raise Unauthorized("The token is not valid. Ask for a new one at POST /v1/token.") from exc
+        scopes = frozenset(claims.scope.split())
+        return Principal(client_id=claims.sub, app=claims.app, scopes=scopes, expires_at=claims.exp)
 
     def _remember(self, token: str, principal: Principal) -> None:
         if len(self._verified) >= MAX_REMEMBERED:

@@ -7,6 +7,7 @@ import pyarrow.compute as pc
 
 from cloudpulse.errors import StoreError
 from cloudpulse.events.model import Position
+from cloudpulse.events.times import micros
 from cloudpulse.lake import bronze
 from cloudpulse.lake.chunk import Chunk
 from cloudpulse.lake.commit import Lake
@@ -68,16 +69,16 @@ class LakeWriter:
         On an error, call ``recover`` and begin again above ``position``: the lake alone tells what is in it.
         """
         if self._chunks:
-            self._write()
+            self._write(now)
             self._lake.merge_small_files()
         self._lake.collect_garbage(self._records, now)
         return self._position
 
-    def _write(self) -> None:
+    def _write(self, now: dt.datetime) -> None:
         """Bronze, then silver with the position, then the list of bronze objects."""
         position = self._chunks[-1].position
         batches = [batch for chunk in self._chunks for batch in chunk.batches]
-        objects = bronze.plan(position.journal, batches)
+        objects = bronze.plan(position.journal, batches, micros(now))
         bronze.announce(self._records, [file for file, _ in objects])
         written = [bronze.write(self._data, file, group) for file, group in objects]
         table = pa.concat_tables([chunk.table for chunk in self._chunks])

@@ -1,5 +1,6 @@
 """``cloudpulse clients``: who may send and read, through the server when one runs, else in the data folder."""
 
+import datetime as dt
 from typing import Annotated, Any
 
 import msgspec
@@ -13,7 +14,7 @@ from cloudpulse.settings import Settings, load
 
 ClientId = Annotated[str, typer.Argument(metavar="ID", help="The client's id.")]
 
-app = typer.Typer(no_args_is_help=True, help="Manage the clients that may get tokens.")
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="Manage the clients that may get tokens.")
 
 
 @app.command()
@@ -53,7 +54,7 @@ def list_(
     if as_json:
         _print(clients)
     else:
-        console().print(table([{**client, "scopes": " ".join(client["scopes"])} for client in clients]))
+        console().print(table([_row(client) for client in clients]))
 
 
 @app.command()
@@ -76,6 +77,11 @@ def remove(client_id: ClientId, data: Data = None, url: Url = None, token: Token
         server.request("DELETE", f"/v1/clients/{client_id}")
     else:
         wiring.local_clients(settings).remove(client_id)
+
+
+def _row(client: dict[str, Any]) -> dict[str, Any]:
+    created_at = dt.datetime.fromtimestamp(client["created_at"], dt.UTC)
+    return client | {"scopes": " ".join(client["scopes"]), "created_at": f"{created_at:%Y-%m-%d %H:%M:%S}Z"}
 
 
 def _server(settings: Settings, url: str | None, token: str | None) -> Client | None:

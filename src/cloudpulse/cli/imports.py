@@ -20,7 +20,7 @@ from cloudpulse.settings import Settings, load
 PATIENCE_SECONDS = 120.0
 SHOWN_REJECTIONS = 100
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 class Memory(msgspec.Struct):

@@ -14,7 +14,7 @@ QueryType = Literal["event_count", "timeseries", "top_sessions", "errors", "brea
 Dimension = Literal["page", "country", "browser", "os", "device", "source", "app", "event_name"]
 Text = Annotated[str | None, typer.Option(show_default=False, rich_help_panel="Filters, each an exact value")]
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

@@ -13,7 +13,7 @@ from cloudpulse.cli.options import Data, Token, Url
 from cloudpulse.cli.tables import console, table
 from cloudpulse.settings import load
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

@@ -30,7 +30,7 @@ TICK_SECONDS = 0.25
 CROWD_SECONDS = 40
 """A visit steps about every 25 seconds and a crowd of this many seconds' events gives each that pace."""
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

@@ -13,7 +13,7 @@ from cloudpulse.settings import load
 
 _METRIC = re.compile(r"^cloudpulse_(?P<name>\w+) (?P<value>\S+)$", re.MULTILINE)
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

@@ -8,7 +8,7 @@ from cloudpulse import wiring
 from cloudpulse.cli.options import Data, Scopes, checked
 from cloudpulse.settings import load
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

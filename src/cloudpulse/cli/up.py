@@ -7,7 +7,7 @@ import typer
 from cloudpulse.cli.options import Data
 from cloudpulse.entrypoints import supervise
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

@@ -11,7 +11,7 @@ from cloudpulse.cli.options import Data, Token, Url
 from cloudpulse.cli.tables import console, table
 from cloudpulse.settings import Settings, load
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 class Report(msgspec.Struct):

@@ -1,6 +1,6 @@
 """Events to bytes and back: the canonical line, its hash, the packed ids, and the compressed body of a batch."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import msgspec
 import xxhash
@@ -60,14 +60,9 @@ def stamp_prefix(stamp: Stamp) -> bytes:
     return _encode_stamp(stamp)[:-1] + b","
 
 
-def stored_lines(prefix: bytes, events: Iterable[bytes]) -> bytes:
-    """Stored lines of the canonical events of one request, each ended by a newline."""
-    return b"".join([prefix + event[1:] + b"\n" for event in events])
-
-
-def compress(lines: bytes) -> bytes:
-    """Lines as ``Batch.lines`` holds them."""
-    return _compressor.compress(lines)
+def pack_lines(lines: list[bytes]) -> bytes:
+    """Stored lines as ``Batch.lines`` holds them: each ended by a newline, compressed together."""
+    return _compressor.compress(b"\n".join([*lines, b""]))
 
 
 def decompress(compressed: bytes) -> bytes:

@@ -35,3 +35,8 @@ def from_micros(value: int) -> dt.datetime:
 def rfc3339(moment: dt.datetime) -> str:
     """RFC 3339 in UTC with milliseconds: ``2026-03-09T14:22:31.402Z``."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def parse(text: str) -> dt.datetime:
+    """The moment that RFC 3339 text in UTC names, as stored lines have it."""
+    return dt.datetime.fromisoformat(text)

@@ -24,8 +24,8 @@ _MINUTE = 60_000_000
 class BronzeFile(msgspec.Struct, frozen=True, kw_only=True, rename={"first": "from", "last": "to"}):
     """One object: batches ``first`` to ``last`` of a journal, ``n`` events.
 
-    ``path`` is relative to the data folder. ``min_ts`` and ``max_ts`` bound the event times, ``stored_at`` is when it was
-    written; all in microseconds since 1970.
+    ``path`` is relative to the data folder. ``min_ts`` and ``max_ts`` bound the event times, and
+    ``stored_at`` is when it was written; all in microseconds since 1970.
     """
 
     path: str

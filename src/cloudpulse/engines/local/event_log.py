@@ -1,0 +1,174 @@
+"""The journal: one SQLite file that holds every accepted batch until both layers have it.
+
+One process writes it (``SqliteEventLog``); any process reads it (``SqliteLogReader``) with statements that fetch and
+end at once, for an open read transaction keeps the write-ahead log from being reset.
+"""
+
+import sqlite3
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from cloudpulse.engines.local.sqlite import Database
+from cloudpulse.errors import DiskFull, LogTrimmed, StoreError
+from cloudpulse.events.model import Batch, Count
+from cloudpulse.ports import LogState
+
+FILE_NAME = "journal.db"
+TRIM_ROWS = 20
+"""At most this many rows go with one commit: one large DELETE held up acknowledgements for 180 ms."""
+
+# The small columns stand before the blobs: SQLite then reads digests without touching the pages of the lines.
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS journal (
+    id INTEGER PRIMARY KEY CHECK (id = 1), uuid TEXT NOT NULL, trimmed INTEGER NOT NULL,
+    trimmed_events INTEGER NOT NULL, last_received_at INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS batches (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, received_at INTEGER NOT NULL, events INTEGER NOT NULL,
+    bytes INTEGER NOT NULL, redrive_of TEXT, digest BLOB NOT NULL, ids BLOB NOT NULL, lines BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS redrives (redrive_of TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
+"""
+# A checkpoint syncs twice: 4,000 pages make it rare, and keep the file small enough to read back.
+_PRAGMAS = "PRAGMA wal_autocheckpoint = 4000;"
+_JOURNAL = "SELECT uuid, trimmed, trimmed_events, last_received_at FROM journal"
+_TOTALS = """
+SELECT coalesce(max(seq), 0), coalesce(sum(events), 0), coalesce(sum(bytes), 0), min(received_at) FROM batches
+"""
+_INSERT = (
+    "INSERT INTO batches (received_at, events, bytes, redrive_of, digest, ids, lines) VALUES (?, ?, ?, ?, ?, ?, ?)"
+)
+_TRIMMABLE = "SELECT max(seq), sum(events) FROM (SELECT seq, events FROM batches WHERE seq <= ? ORDER BY seq LIMIT ?)"
+_READ = """
+SELECT seq, received_at, events, redrive_of, digest, ids, lines FROM batches WHERE seq > ? ORDER BY seq LIMIT ?
+"""
+_DIGESTS = "SELECT seq, received_at, digest FROM batches WHERE seq > ? ORDER BY seq"
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode_digest = msgspec.msgpack.Decoder(tuple[Count, ...]).decode
+
+
+class SqliteEventLog:
+    """Port ``EventLog``; one process writes a journal."""
+
+    def __init__(self, folder: Path) -> None:
+        with _full_disk_told_apart():
+            self._database = Database(folder / FILE_NAME, _PRAGMAS + _SCHEMA)
+            with self._database.write() as connection:
+                connection.execute("INSERT OR IGNORE INTO journal VALUES (1, ?, 0, 0, 0)", (str(uuid.uuid4()),))
+
+    def append(self, batch: Batch, trim_through: int = 0) -> int:
+        """Write one batch, and in the same transaction drop a few batches up to ``trim_through``."""
+        digest = _encode(batch.digest)
+        size = len(digest) + len(batch.ids) + len(batch.lines)
+        row = (batch.received_at, batch.events, size, batch.redrive_of, digest, batch.ids, batch.lines)
+        with _full_disk_told_apart(), self._database.write() as connection:
+            if (known := _redriven(connection, batch.redrive_of)) is not None:
+                return known
+            seq = int(connection.execute(_INSERT, row).lastrowid or 0)
+            if batch.redrive_of is not None:
+                connection.execute("INSERT INTO redrives VALUES (?, ?)", (batch.redrive_of, seq))
+            connection.execute("UPDATE journal SET last_received_at = max(last_received_at, ?)", (batch.received_at,))
+            _drop(connection, trim_through)
+        return seq
+
+    def trim(self, through: int) -> None:
+        """Drop a few batches up to ``through``; their totals move in the same transaction."""
+        with _full_disk_told_apart(), self._database.write() as connection:
+            _drop(connection, through)
+
+    def close(self) -> None:
+        """Write the write-ahead log back and close."""
+        self._database.close()
+
+
+class SqliteLogReader:
+    """Port ``LogReader``; safe for many threads."""
+
+    def __init__(self, folder: Path) -> None:
+        self._database = Database(folder / FILE_NAME, _SCHEMA, read_only=True)
+
+    def read(self, after: int, limit: int = 500, max_events: int = 50_000) -> list[Batch]:
+        """Batches above ``after`` in order; stops once ``max_events`` are reached."""
+        with self._database.read() as connection:
+            _refuse_trimmed(connection, after)
+            batches: list[Batch] = []
+            for seq, received_at, events, redrive_of, digest, ids, lines in connection.execute(_READ, (after, limit)):
+                batches.append(
+                    Batch(
+                        seq=seq,
+                        received_at=received_at,
+                        events=events,
+                        redrive_of=redrive_of,
+                        digest=_decode_digest(digest),
+                        ids=ids,
+                        lines=lines,
+                    )
+                )
+                max_events -= events
+                if max_events <= 0:
+                    break
+            return batches
+
+    def digests(self, after: int) -> tuple[int, list[tuple[int, int, tuple[Count, ...]]]]:
+        """The head and (seq, received_at, digest) above ``after``."""
+        with self._database.read() as connection:
+            trimmed = _refuse_trimmed(connection, after)
+            rows = connection.execute(_DIGESTS, (after,)).fetchall()
+        found = [(seq, received_at, _decode_digest(digest)) for seq, received_at, digest in rows]
+        return (found[-1][0] if found else max(after, trimmed)), found
+
+    def state(self) -> LogState:
+        """Where the log stands; an empty journal id means that no writer has opened it yet."""
+        with self._database.read() as connection:
+            journal = connection.execute(_JOURNAL).fetchone() or ("", 0, 0, 0)
+            head, events, size, oldest = connection.execute(_TOTALS).fetchone()
+        uuid_text, trimmed, trimmed_events, last_received_at = journal
+        return LogState(
+            journal=uuid_text,
+            head=max(head, trimmed),
+            trimmed=trimmed,
+            accepted=trimmed_events + events,
+            stored_bytes=size,
+            oldest_received_at=oldest,
+            last_received_at=last_received_at,
+        )
+
+    def close(self) -> None:
+        """Give the file back."""
+        self._database.close()
+
+
+def _redriven(connection: sqlite3.Connection, redrive_of: str | None) -> int | None:
+    if redrive_of is None:
+        return None
+    row = connection.execute("SELECT seq FROM redrives WHERE redrive_of = ?", (redrive_of,)).fetchone()
+    return int(row[0]) if row else None
+
+
+def _drop(connection: sqlite3.Connection, through: int) -> None:
+    last, events = connection.execute(_TRIMMABLE, (through, TRIM_ROWS)).fetchone()
+    if last is not None:
+        connection.execute("DELETE FROM batches WHERE seq <= ?", (last,))
+        connection.execute("UPDATE journal SET trimmed = ?, trimmed_events = trimmed_events + ?", (last, events))
+
+
+def _refuse_trimmed(connection: sqlite3.Connection, after: int) -> int:
+    row = connection.execute("SELECT trimmed FROM journal").fetchone()
+    trimmed = int(row[0]) if row else 0
+    if after < trimmed:
+        raise LogTrimmed(f"the journal is trimmed up to {trimmed}; {after} was asked for")
+    return trimmed
+
+
+@contextmanager
+def _full_disk_told_apart() -> Iterator[None]:
+    try:
+        yield
+    except StoreError as exc:
+        cause = exc.__cause__
+        if isinstance(cause, sqlite3.Error) and cause.sqlite_errorname == "SQLITE_FULL":
+            raise DiskFull("The disk is full: free some space; nothing of this request was kept.") from exc
+        raise

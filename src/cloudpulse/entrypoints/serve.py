@@ -1,0 +1,140 @@
+"""The two processes of the local engine: ``python -m cloudpulse.entrypoints.serve api|pipeline LISTENER LIFELINE``.
+
+The supervisor starts them; the numbers are file descriptors that it shares.
+"""
+
+import asyncio
+import gc
+import os
+import signal
+import socket
+import sys
+import threading
+from typing import Any
+
+import msgspec
+import structlog
+import uvloop
+
+from cloudpulse import telemetry, wiring
+from cloudpulse.settings import Settings
+
+SETTINGS_VARIABLE = "CLOUDPULSE_SETTINGS"
+FATAL_EXIT = 70
+GRACE_SECONDS = 3
+FIRST_LOGIN_FILE = "first-login"
+ALL_SCOPES = ("events:write", "events:read", "admin")
+
+log = structlog.get_logger(__name__)
+
+
+def main() -> None:
+    """Run one role until SIGTERM, or until the supervisor is gone."""
+    role, listener, lifeline = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    settings = msgspec.json.decode(
+        os.environ.pop(SETTINGS_VARIABLE), type=Settings, dec_hook=lambda kind, value: kind(value)
+    )
+    telemetry.configure(settings.log_level)
+    # Two busy threads take turns: the event loop must not wait 5 ms for the sequencer.
+    sys.setswitchinterval(0.0005)
+    threading.Thread(target=_end_with_supervisor, args=(lifeline,), daemon=True).start()
+    if role == "api":
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(api(settings, listener))
+    else:
+        pipeline(settings)
+
+
+async def api(settings: Settings, listener: int) -> None:
+    """Accept and answer."""
+    import uvicorn
+
+    from cloudpulse.api.app import create_app
+    from cloudpulse.api.ingest import deliver_on
+    from cloudpulse.entrypoints.watch import Watch
+    from cloudpulse.serving.lookup import EventLookup
+
+    ingest = wiring.ingest(settings, deliver_on(asyncio.get_running_loop()), fatal=lambda: os._exit(FATAL_EXIT))
+    serving = wiring.serving(settings)
+    clients = wiring.local_clients(settings)
+    _make_first_client(settings, clients)
+    positions = {"speed": serving.counters.position, "lake": lambda: serving.snapshots.current().position}
+    watch = Watch(settings, ingest.gate, serving.reader, ingest.index, positions, ingest.sequencer.nudge)
+    services = wiring.ApiServices(
+        settings=settings,
+        tokens=wiring.local_tokens(settings),
+        clients=clients,
+        receiver=ingest.receiver,
+        query=serving.query,
+        realtime=serving.realtime,
+        lookup=EventLookup(ingest.index, serving.reader, serving.snapshots, serving.records, serving.letters),
+        ledger=serving.ledger,
+        health=watch,
+    )
+    config = uvicorn.Config(
+        create_app(services),
+        http="httptools",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    watch.look()
+    watch.start()
+    ingest.sequencer.start()
+    # What start-up has made stays: the collector need not look at it again and again under load.
+    gc.freeze()
+    await uvicorn.Server(config).serve(sockets=[socket.socket(fileno=listener)])
+    watch.stop()
+    ingest.sequencer.stop()
+    ingest.index.close()
+    ingest.log.close()
+
+
+def pipeline(settings: Settings) -> None:
+    """Follow the journal with both layers."""
+    from cloudpulse.entrypoints.consume import ChunkSource, LakeLayer, Loop, SpeedLayer
+
+    parts = wiring.pipeline(settings)
+    ended = threading.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: ended.set())
+    state = parts.reader.state()
+    while not state.journal and not ended.wait(0.05):
+        state = parts.reader.state()
+    if ended.is_set():
+        return
+    tail_folder = settings.data / wiring.TAIL_FOLDER
+    source = ChunkSource(parts.reader, state.journal, wiring.utc_now)
+    lake = LakeLayer(parts.writer, parts.reader, parts.letters, source, tail_folder, wiring.utc_now)
+    speed = SpeedLayer(parts.processor, parts.reader, parts.letters, tail_folder, wiring.utc_now)
+    loops = [Loop(layer, source, parts.letters, wiring.utc_now) for layer in (speed, lake)]
+    gc.freeze()
+    for loop in loops:
+        loop.start()
+    ended.wait()
+    for loop in loops:
+        loop.stop()
+    lake.commit()
+
+
+def _make_first_client(settings: Settings, clients: Any) -> None:
+    """The first start makes a client; whoever may read the data folder finds its secret there."""
+    if clients.list():
+        return
+    created = clients.add("first", ALL_SCOPES)
+    descriptor = os.open(settings.data / FIRST_LOGIN_FILE, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(msgspec.json.encode(created) + b"\n")
+
+
+def _end_with_supervisor(lifeline: int) -> None:
+    os.read(lifeline, 1)
+    log.warning("the supervisor is gone: ending")
+    os.kill(os.getpid(), signal.SIGTERM)
+    threading.Event().wait(2 * GRACE_SECONDS)
+    os._exit(FATAL_EXIT)
+
+
+if __name__ == "__main__":
+    main()

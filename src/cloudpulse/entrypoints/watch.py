@@ -1,0 +1,108 @@
+"""The api process's look around, once a second: room on the disk, progress of the consumers, what may be trimmed."""
+
+import threading
+import time
+from collections.abc import Callable
+
+import structlog
+
+from cloudpulse.errors import ServiceError
+from cloudpulse.events.model import Position
+from cloudpulse.ingest import limits
+from cloudpulse.ops.progress import Progress, TrimBound
+from cloudpulse.ports import IdIndex, LogReader, LogState
+from cloudpulse.settings import Settings
+
+EVERY_SECONDS = 1.0
+FLUSH_SECONDS = 10.0
+
+log = structlog.get_logger(__name__)
+
+
+class Watch(threading.Thread):
+    """Sets the gate, and answers for health: port of ``/readyz`` and of the gauges in ``/metrics``."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        gate: limits.Gate,
+        reader: LogReader,
+        index: IdIndex,
+        positions: dict[str, Callable[[], Position | None]],
+        nudge: Callable[[], None],
+    ) -> None:
+        super().__init__(name="watch", daemon=True)
+        self._settings = settings
+        self._gate = gate
+        self._reader = reader
+        self._index = index
+        self._positions = positions
+        self._nudge = nudge
+        self._progress = Progress()
+        self._bound = TrimBound(settings.trim_delay_seconds)
+        self._reserve = limits.Reserve(settings.data, settings.reserve_bytes)
+        self._state: LogState | None = None
+        self._flushed_at = 0.0
+        self._flushed = 0
+        self._ended = threading.Event()
+
+    def run(self) -> None:
+        """Look until ``stop``."""
+        while not self._ended.is_set():
+            try:
+                self.look()
+            except (ServiceError, OSError) as exc:
+                log.warning("could not look around", reason=str(exc))
+            self._ended.wait(EVERY_SECONDS)
+
+    def stop(self) -> None:
+        """End after the look under way."""
+        self._ended.set()
+        self.join()
+
+    def look(self) -> None:
+        """One look."""
+        now = time.monotonic()
+        state = self._state = self._reader.state()
+        passed = {name: _seq(position(), state) for name, position in self._positions.items()}
+        self._progress.observe(now, state.head, passed)
+        free = limits.free_bytes(self._settings.data)
+        self._gate.refusal = limits.refusal(state, free, self._settings, time.time_ns() // 1000)
+        self._hold_reserve(free)
+        self._allow_trim(now, min(passed.values()), state)
+
+    def ready(self) -> str | None:
+        """Why no new events should be sent here; None when all is well."""
+        return self._gate.refusal or self._progress.stalled(time.monotonic())
+
+    def gauges(self) -> dict[str, float]:
+        """Backlog and lag, for Prometheus."""
+        lags = {f"{name}_lag_batches": float(lag) for name, lag in self._progress.lags().items()}
+        state = self._state
+        if state is None:
+            return lags
+        return lags | {
+            "journal_bytes": float(state.stored_bytes),
+            "journal_batches": float(state.head - state.trimmed),
+            "journal_head": float(state.head),
+            "journal_accepted_events": float(state.accepted),
+        }
+
+    def _hold_reserve(self, free: int) -> None:
+        if free < self._settings.min_free_bytes:
+            self._reserve.release()
+        elif free > self._settings.min_free_bytes + 4 * self._settings.reserve_bytes:
+            self._reserve.keep()
+
+    def _allow_trim(self, now: float, passed: int, state: LogState) -> None:
+        bound = self._bound.observe(now, passed)
+        if bound > self._flushed and now - self._flushed_at > FLUSH_SECONDS:
+            # What the index holds in memory alone, only the journal can give again.
+            self._flushed, self._flushed_at = self._index.flush(), now
+        self._gate.trim_through = min(bound, self._flushed)
+        if self._gate.trim_through > state.trimmed:
+            self._nudge()
+
+
+def _seq(position: Position | None, state: LogState) -> int:
+    return position.seq if position is not None and position.journal == state.journal else 0

@@ -1,0 +1,283 @@
+"""Request bodies become events; what is wrong with one event never touches its neighbours."""
+
+import datetime as dt
+import re
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+from uuid import UUID
+
+import msgspec
+
+from cloudpulse.errors import TooLarge, UserError
+from cloudpulse.events.enrich import normalise_type
+from cloudpulse.events.model import EVENT_TYPES, MAX_PROPERTIES_BYTES, SOURCES, Event, Metadata, Source
+
+MAX_DEPTH = 32
+"""How deep properties may nest: every reader of the lake must be able to follow."""
+
+T = TypeVar("T")
+
+EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+
+
+class Rejection(msgspec.Struct, frozen=True):
+    """Why one event was not accepted; ``index`` is its place in the request, from 0."""
+
+    index: int
+    event_id: str | None
+    code: str
+    field: str | None
+    message: str
+
+
+class InvalidBody(UserError):
+    """The body as a whole cannot be read; ``code`` is one of the ingest codes."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+
+
+class InvalidEvent(ValueError):
+    """One event breaks a rule."""
+
+    def __init__(self, code: str, field: str | None, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.field = field
+        self.message = message
+
+
+class _Body(msgspec.Struct, forbid_unknown_fields=True):
+    events: list[Event]
+
+
+class _RawBody(msgspec.Struct, forbid_unknown_fields=True):
+    events: list[msgspec.Raw]
+
+
+class SmallEvent(msgspec.Struct, forbid_unknown_fields=True):
+    """The small form: a type in any spelling, and free ``meta``."""
+
+    source: Source
+    event_type: str
+    meta: dict[str, Any] = {}
+
+
+Parsed = tuple[list[tuple[int, Event]], list[Rejection]]
+
+_decode_event = msgspec.json.Decoder(Event).decode
+_decode_body = msgspec.json.Decoder(_Body).decode
+_decode_raw_body = msgspec.json.Decoder(_RawBody).decode
+_decode_lines = msgspec.json.Decoder(Event).decode_lines
+_decode_small = msgspec.json.Decoder(SmallEvent).decode
+_encode = msgspec.json.Encoder().encode
+
+
+def parse_one(body: bytes) -> Parsed:
+    """The event in ``body``."""
+    return _each([body])
+
+
+def parse_batch(body: bytes, max_events: int) -> Parsed:
+    """The events in ``{"events": [...]}``. Raises ``InvalidBody`` or ``TooLarge`` for the body as a whole."""
+    try:
+        events = _decode_body(body).events
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        raws = _read(_decode_raw_body, body).events
+        _check_count(len(raws), max_events)
+        return _each(raws)
+    _check_count(len(events), max_events)
+    return list(enumerate(events)), []
+
+
+def parse_lines(body: bytes, max_events: int) -> Parsed:
+    """The events in NDJSON, one a line; empty lines do not count. Raises ``InvalidBody`` or ``TooLarge``."""
+    try:
+        events = _decode_lines(body)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        lines = [line for line in body.split(b"\n") if line.strip()]
+        _check_count(len(lines), max_events)
+        return _each(lines)
+    _check_count(len(events), max_events)
+    return list(enumerate(events)), []
+
+
+def parse_small(body: bytes) -> SmallEvent:
+    """The small form in ``body``; raises ``InvalidBody``."""
+    small = _read(_decode_small, body)
+    if not small.event_type.strip():
+        raise InvalidBody("missing_field", "event_type is empty: name what happened, for example page_view.")
+    return small
+
+
+def from_small(small: SmallEvent, event_id: UUID) -> Event:
+    """The event that a small form stands for; the id is its session where ``meta`` names none.
+
+    Raises ``InvalidEvent`` for an over-long value.
+    """
+    event_type, event_name = normalise_type(small.event_type)
+    event = {
+        "event_id": event_id,
+        "event_type": event_type,
+        "event_name": event_name,
+        "source": small.source,
+        "properties": small.meta,
+        "session_id": small.meta.get("session_id") or str(event_id),
+        "user_id": small.meta.get("user_id"),
+    }
+    try:
+        return msgspec.convert(event, Event)
+    except msgspec.ValidationError as exc:
+        raise explain(exc) from exc
+
+
+def normalise(event: Event) -> None:
+    """Bring the timestamp to UTC, in place; raises ``InvalidEvent`` for one that no calendar holds."""
+    timestamp = event.timestamp
+    if timestamp is None:
+        return
+    if timestamp.tzinfo is None:
+        timestamp = timestamp.replace(tzinfo=dt.UTC)
+    elif timestamp.tzinfo is not dt.UTC:
+        try:
+            timestamp = timestamp.astimezone(dt.UTC)
+        except OverflowError as exc:
+            raise _bad_timestamp() from exc
+    if timestamp < EPOCH:
+        raise _bad_timestamp()
+    event.timestamp = timestamp
+
+
+def check_size(event: Event, canonical: bytes) -> None:
+    """Bound the size and the depth of properties; ``canonical`` is the event encoded. Raises ``InvalidEvent``."""
+    if len(canonical) > MAX_PROPERTIES_BYTES and len(_encode(event.properties)) > MAX_PROPERTIES_BYTES:
+        raise InvalidEvent(
+            "too_large",
+            "properties",
+            f"properties are over {MAX_PROPERTIES_BYTES} bytes as JSON: send less in one event.",
+        )
+    if canonical.count(b"{") + canonical.count(b"[") > MAX_DEPTH and _depth(event.properties) > MAX_DEPTH:
+        raise InvalidEvent("too_large", "properties", f"properties nest deeper than {MAX_DEPTH} levels: flatten them.")
+
+
+def reject(index: int, event: Event, invalid: InvalidEvent) -> Rejection:
+    """The rejection of an event that could be decoded."""
+    event_id = str(event.event_id) if event.event_id is not None else None
+    return Rejection(index, event_id, invalid.code, invalid.field, invalid.message)
+
+
+def explain(exc: Exception) -> InvalidEvent:
+    """Translate a decoding error of one event into code, field and sentence."""
+    if isinstance(exc, RecursionError):
+        return InvalidEvent("too_large", None, f"The event nests too deeply: at most {MAX_DEPTH} levels.")
+    text = str(exc)
+    if not isinstance(exc, msgspec.ValidationError):
+        return InvalidEvent("invalid_json", None, f"This is not valid JSON: {text}.")
+    reason, _, path = text.partition(" - at `$")
+    field = path.rstrip("`").lstrip(".") or None
+    for pattern, build in _RULES:
+        if match := pattern.match(reason):
+            return build(match, field)
+    return InvalidEvent("invalid_type", field, f"{_name(field)}: {reason}.")
+
+
+def _each(raws: Iterable[bytes | msgspec.Raw]) -> Parsed:
+    events: list[tuple[int, Event]] = []
+    rejections: list[Rejection] = []
+    for index, raw in enumerate(raws):
+        try:
+            events.append((index, _decode_event(raw)))
+        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as exc:
+            invalid = explain(exc)
+            rejections.append(Rejection(index, _id_in(raw), invalid.code, invalid.field, invalid.message))
+    return events, rejections
+
+
+def _read(decode: Callable[[bytes], T], body: bytes) -> T:
+    try:
+        return decode(body)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as exc:
+        invalid = explain(exc)
+        raise InvalidBody(invalid.code, invalid.message) from exc
+
+
+def _check_count(events: int, max_events: int) -> None:
+    if events == 0:
+        raise InvalidBody("missing_field", "The request holds no event: send at least one.")
+    if events > max_events:
+        raise TooLarge(f"{events} events in one request; the limit is {max_events}. Split the batch.")
+
+
+def _id_in(raw: bytes | msgspec.Raw) -> str | None:
+    try:
+        event_id = msgspec.json.decode(raw).get("event_id")
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError, AttributeError):
+        return None
+    return event_id if isinstance(event_id, str) and len(event_id) <= 64 else None
+
+
+def _depth(value: Any) -> int:
+    if isinstance(value, dict):
+        return 1 + max(map(_depth, value.values()), default=0)
+    if isinstance(value, list):
+        return 1 + max(map(_depth, value), default=0)
+    return 0
+
+
+def _bad_timestamp() -> InvalidEvent:
+    return InvalidEvent("invalid_timestamp", "timestamp", "timestamp lies before 1970 or beyond year 9999 in UTC.")
+
+
+def _name(field: str | None) -> str:
+    return field or "the event"
+
+
+def _inside(field: str | None, name: str) -> str:
+    return f"{field}.{name}" if field else name
+
+
+_ALLOWED = {"event_type": EVENT_TYPES, "source": SOURCES}
+_FIELDS = {None: Event.__struct_fields__, "metadata": Metadata.__struct_fields__}
+
+_RULES: list[tuple[re.Pattern[str], Callable[[re.Match[str], str | None], InvalidEvent]]] = [
+    (
+        re.compile(r"Object missing required field `(.+)`"),
+        lambda m, f: InvalidEvent("missing_field", _inside(f, m[1]), f"{_inside(f, m[1])} is required."),
+    ),
+    (
+        re.compile(r"Object contains unknown field `(.+)`"),
+        lambda m, f: InvalidEvent(
+            "unknown_field",
+            _inside(f, m[1]),
+            f"{_inside(f, m[1])} is not a field here; known are {', '.join(_FIELDS.get(f, ()))}. "
+            "Your own values belong into properties.",
+        ),
+    ),
+    (
+        re.compile(r"Invalid enum value (.+)"),
+        lambda m, f: InvalidEvent(
+            "invalid_enum", f, f"{_name(f)} is {m[1]}; allowed are {', '.join(_ALLOWED.get(f or '', ()))}."
+        ),
+    ),
+    (
+        re.compile(r"Expected `str` of length <= (\d+)"),
+        lambda m, f: InvalidEvent("too_long", f, f"{_name(f)} is longer than {m[1]} characters."),
+    ),
+    (
+        re.compile(r"Expected `str` of length >= (\d+)"),
+        lambda m, f: InvalidEvent("missing_field", f, f"{_name(f)} is empty: it needs at least {m[1]} character."),
+    ),
+    (
+        re.compile(r"Invalid UUID"),
+        lambda m, f: InvalidEvent(
+            "invalid_uuid", f, f"{_name(f)} is not a UUID such as {'0' * 8}-0000-7000-8000-{'0' * 12}."
+        ),
+    ),
+    (
+        re.compile(r"(Invalid RFC3339|Expected `datetime)"),
+        lambda m, f: InvalidEvent(
+            "invalid_timestamp", f, f"{_name(f)} must be RFC 3339 text such as 2026-03-09T14:22:31.402Z."
+        ),
+    ),
+]

@@ -1,0 +1,67 @@
+"""Where one event is: ``GET /v1/events/{event_id}``."""
+
+import time
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+
+from cloudpulse.errors import NotFound
+from cloudpulse.events import times
+from cloudpulse.lake.bronze import locate
+from cloudpulse.lake.snapshot import SnapshotReader
+from cloudpulse.ports import DeadLetters, IdIndex, LogReader, Records
+
+
+class Location(msgspec.Struct, frozen=True):
+    """The bronze object that holds an event, relative to the data folder."""
+
+    path: str
+
+
+class EventStatus(msgspec.Struct, frozen=True):
+    """What became of an accepted event; ``attempts`` counts the tries of the batch layer that failed."""
+
+    event_id: str
+    event_type: str
+    status: Literal["queued", "stored", "dead_lettered"]
+    received_at: str
+    stored_at: str | None
+    location: Location | None
+    batch_id: str
+    attempts: int
+
+
+class EventLookup:
+    """Answers from the id index; the batch tells the rest."""
+
+    def __init__(
+        self, index: IdIndex, reader: LogReader, snapshots: SnapshotReader, records: Records, letters: DeadLetters
+    ) -> None:
+        self._index = index
+        self._reader = reader
+        self._snapshots = snapshots
+        self._records = records
+        self._letters = letters
+
+    def find(self, event_id: UUID) -> EventStatus:
+        """The status of an event accepted within the deduplication window; raises ``NotFound``."""
+        entry = self._index.lookup([event_id.bytes], int(time.time()))[0]
+        if entry is None:
+            raise NotFound(f"No event {event_id} was accepted within the deduplication window.")
+        journal = self._reader.state().journal
+        batch_id = f"{journal}:{entry.seq}"
+        letter = self._letters.show(f"lake:{batch_id}")
+        position = self._snapshots.current().position
+        stored = letter is None and position is not None and position.journal == journal and entry.seq <= position.seq
+        file = locate(self._records, journal, entry.seq) if stored else None
+        return EventStatus(
+            event_id=str(event_id),
+            event_type=entry.event_type,
+            status="dead_lettered" if letter else "stored" if stored else "queued",
+            received_at=times.rfc3339(times.from_micros(entry.received_at * 1_000_000)),
+            stored_at=times.rfc3339(times.from_micros(file.stored_at)) if file else None,
+            location=Location(file.path) if file else None,
+            batch_id=batch_id,
+            attempts=letter.attempts if letter else 0,
+        )

@@ -1,0 +1,187 @@
+"""The one place that names concrete classes: settings in, wired parts out. Heavy imports wait until they are used."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from cloudpulse.settings import Settings
+
+if TYPE_CHECKING:
+    from cloudpulse.auth.clients import ClientService
+    from cloudpulse.auth.tokens import TokenService
+    from cloudpulse.batch.writer import LakeWriter
+    from cloudpulse.engines.local.dead_letters import SqliteDeadLetters
+    from cloudpulse.engines.local.event_log import SqliteEventLog, SqliteLogReader
+    from cloudpulse.engines.local.id_index import RocksIdIndex
+    from cloudpulse.engines.local.secrets import SqliteSecrets
+    from cloudpulse.ingest.limits import Gate
+    from cloudpulse.ingest.receive import Receiver
+    from cloudpulse.ingest.sequencer import Deliver, Sequencer
+    from cloudpulse.ops.ledger import LedgerService
+    from cloudpulse.ports import Counters, LogReader
+    from cloudpulse.serving.lookup import EventLookup
+    from cloudpulse.serving.query import QueryService
+    from cloudpulse.serving.realtime import RealtimeService
+    from cloudpulse.speed.processor import SpeedProcessor
+
+RECORDS_FILE = "records.db"
+COUNTERS_FILE = "counters.db"
+SECRETS_FILE = "secrets.db"
+TAIL_FOLDER = "tail"
+
+
+def utc_now() -> dt.datetime:
+    """The present moment."""
+    return dt.datetime.now(dt.UTC)
+
+
+@dataclass
+class Serving:
+    """What answers questions; reads every store, writes none."""
+
+    reader: LogReader
+    counters: Counters
+    query: QueryService
+    realtime: RealtimeService
+    ledger: LedgerService
+    snapshots: Any
+    letters: Any
+    records: Any
+
+
+@dataclass
+class Ingest:
+    """What accepts events; the only writer of the journal and the id index."""
+
+    log: SqliteEventLog
+    index: RocksIdIndex
+    gate: Gate
+    sequencer: Sequencer
+    receiver: Receiver
+
+
+@dataclass
+class ApiServices:
+    """All that the HTTP routes use."""
+
+    settings: Settings
+    tokens: TokenService
+    clients: ClientService
+    receiver: Receiver
+    query: QueryService
+    realtime: RealtimeService
+    lookup: EventLookup
+    ledger: LedgerService
+    health: Any
+
+
+@dataclass
+class Pipeline:
+    """What the pipeline process drives; the only writer of counters, lake and records."""
+
+    reader: SqliteLogReader
+    processor: SpeedProcessor
+    writer: LakeWriter
+    letters: SqliteDeadLetters
+
+
+def ingest(settings: Settings, deliver: Deliver, fatal: Callable[[], None]) -> Ingest:
+    """Open the journal and the id index, and bring the index up to the journal."""
+    from cloudpulse.engines.local.event_log import SqliteEventLog, SqliteLogReader
+    from cloudpulse.engines.local.id_index import RocksIdIndex
+    from cloudpulse.engines.local.records import SqliteRecords
+    from cloudpulse.ingest.limits import Gate
+    from cloudpulse.ingest.rebuild import bring_up
+    from cloudpulse.ingest.receive import Receiver
+    from cloudpulse.ingest.sequencer import Sequencer
+
+    log = SqliteEventLog(settings.data)
+    reader = SqliteLogReader(settings.data)
+    state = reader.state()
+    window_seconds = settings.dedup_window_days * 86_400
+    index = RocksIdIndex(settings.data, state.journal, window_seconds)
+    records = SqliteRecords(settings.data / RECORDS_FILE, read_only=True)
+    bring_up(index, reader, records, settings.data, oldest=int(time.time()) - window_seconds)
+    gate = Gate(settings.max_waiting_events)
+    sequencer = Sequencer(log, index, gate, deliver, fatal)
+    return Ingest(log, index, gate, sequencer, Receiver(settings, sequencer, state.last_received_at, utc_now))
+
+
+def serving(settings: Settings) -> Serving:
+    """Open every store for reading."""
+    from cloudpulse.engines.local.counters import SqliteCounters
+    from cloudpulse.engines.local.dead_letters import SqliteDeadLetters
+    from cloudpulse.engines.local.event_log import SqliteLogReader
+    from cloudpulse.engines.local.records import SqliteRecords
+    from cloudpulse.engines.local.warehouse import DuckDbWarehouse
+    from cloudpulse.lake.snapshot import SnapshotReader
+    from cloudpulse.ops.ledger import LedgerService
+    from cloudpulse.serving.query import QueryService
+    from cloudpulse.serving.realtime import RealtimeService
+
+    reader = SqliteLogReader(settings.data)
+    counters = SqliteCounters(settings.data / COUNTERS_FILE, read_only=True)
+    records = SqliteRecords(settings.data / RECORDS_FILE, read_only=True)
+    letters = SqliteDeadLetters(settings.data / RECORDS_FILE, read_only=True)
+    snapshots = SnapshotReader(settings)
+    warehouse = DuckDbWarehouse(settings)
+    return Serving(
+        reader=reader,
+        counters=counters,
+        query=QueryService(settings, snapshots, reader, warehouse, utc_now),
+        realtime=RealtimeService(counters, reader, utc_now),
+        ledger=LedgerService(settings, reader, snapshots, records, letters, warehouse),
+        snapshots=snapshots,
+        letters=letters,
+        records=records,
+    )
+
+
+def ledger_service(settings: Settings) -> LedgerService:
+    """The ledger over a folder, for the command line."""
+    return serving(settings).ledger
+
+
+def pipeline(settings: Settings) -> Pipeline:
+    """Open what both consumers write."""
+    from cloudpulse.batch.writer import LakeWriter
+    from cloudpulse.engines.local.counters import SqliteCounters
+    from cloudpulse.engines.local.dead_letters import SqliteDeadLetters
+    from cloudpulse.engines.local.event_log import SqliteLogReader
+    from cloudpulse.engines.local.records import SqliteRecords
+    from cloudpulse.lake.commit import Lake
+    from cloudpulse.speed.processor import SpeedProcessor
+
+    records = SqliteRecords(settings.data / RECORDS_FILE)
+    return Pipeline(
+        reader=SqliteLogReader(settings.data),
+        processor=SpeedProcessor(SqliteCounters(settings.data / COUNTERS_FILE)),
+        writer=LakeWriter(settings, Lake(settings), records),
+        letters=SqliteDeadLetters(settings.data / RECORDS_FILE),
+    )
+
+
+def local_secrets(settings: Settings) -> SqliteSecrets:
+    """The secrets of a data folder, which is made when it is missing."""
+    from cloudpulse.engines.local.secrets import SqliteSecrets
+
+    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return SqliteSecrets(settings.data / SECRETS_FILE)
+
+
+def local_tokens(settings: Settings) -> TokenService:
+    """Issues and verifies tokens with the signing secret of a data folder."""
+    from cloudpulse.auth.tokens import TokenService
+
+    return TokenService(local_secrets(settings), settings, time.time)
+
+
+def local_clients(settings: Settings) -> ClientService:
+    """The API clients of a data folder."""
+    from cloudpulse.auth.clients import ClientService
+
+    return ClientService(local_secrets(settings), time.time)
