@@ -4,6 +4,7 @@ import datetime as dt
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import structlog
 
 from cloudpulse.errors import StoreError
 from cloudpulse.events.model import Position
@@ -13,6 +14,8 @@ from cloudpulse.lake.chunk import Chunk
 from cloudpulse.lake.commit import Lake
 from cloudpulse.ports import Records
 from cloudpulse.settings import Settings
+
+log = structlog.get_logger(__name__)
 
 BACKFILL_FACTOR = 3
 BACKFILL_SECONDS = 60
@@ -70,9 +73,16 @@ class LakeWriter:
         """
         if self._chunks:
             self._write(now)
-            self._lake.merge_small_files()
-        self._lake.collect_garbage(self._records, now)
+            self._tidy(now)
         return self._position
+
+    def _tidy(self, now: dt.datetime) -> None:
+        """Merge small files and unlink old ones; a failure is no reason to stop, for the rows are safe."""
+        try:
+            self._lake.merge_small_files()
+            self._lake.collect_garbage(self._records, now)
+        except Exception:
+            log.exception("small files of the lake could not be merged or removed")
 
     def _write(self, now: dt.datetime) -> None:
         """Bronze, then silver with the position, then the list of bronze objects."""

@@ -67,9 +67,10 @@ def _describe(journal: str, hour: int, batches: list[Batch], now: int) -> tuple[
     return file, batches
 
 
-def write(data: Path, file: BronzeFile, batches: Iterable[Batch]) -> BronzeFile:
+def write(data: Path, file: BronzeFile, batches: Sequence[Batch]) -> BronzeFile:
     """Write an object durably; returns its description with the hash."""
-    compressor = zstandard.ZstdCompressor(level=LEVEL).compressobj()
+    size = sum(zstandard.frame_content_size(batch.lines) for batch in batches)
+    compressor = zstandard.ZstdCompressor(level=LEVEL).compressobj(size=size)
     parts = [compressor.compress(codec.decompress(batch.lines)) for batch in batches]
     content = b"".join([*parts, compressor.flush()])
     write_durably(data / file.path, content)
