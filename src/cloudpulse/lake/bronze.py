@@ -11,7 +11,7 @@ import zstandard
 from cloudpulse.events import codec
 from cloudpulse.events.model import Batch, Position
 from cloudpulse.events.times import from_micros
-from cloudpulse.lake.fileio import write_durably
+from cloudpulse.lake.fileio import temporary_of, write_durably
 from cloudpulse.ports import Records
 
 KIND = "bronze_files"
@@ -97,7 +97,8 @@ def recover(records: Records, data: Path, position: Position | None) -> list[Bro
     settle(records, [_with_hash(data, file) for file in covered])
     removed = [file for file in announced if file not in covered] + _above(records, position)
     for file in removed:
-        (data / file.path).unlink(missing_ok=True)
+        for path in (data / file.path, temporary_of(data / file.path)):
+            path.unlink(missing_ok=True)
     records.delete(KIND, [file.key for file in removed])
     records.delete(PENDING, [file.key for file in removed])
     return removed

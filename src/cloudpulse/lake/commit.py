@@ -145,4 +145,4 @@ def _stage_expiry(transaction: Transaction, base: TableMetadata, keep: int) -> N
     newest_first = sorted(base.snapshots, key=lambda snapshot: snapshot.sequence_number or 0, reverse=True)
     # By hand, for ExpireSnapshots copies all metadata twice for every snapshot (9 ms each).
     expired = [snapshot.snapshot_id for snapshot in newest_first[keep:]]
-    transaction._apply((RemoveSnapshotsUpdate(**{"snapshot-ids": expired}),))
+    transaction._apply((RemoveSnapshotsUpdate.model_validate({"snapshot-ids": expired}),))

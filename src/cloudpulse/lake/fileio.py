@@ -36,10 +36,15 @@ def make_directory(folder: str | Path) -> None:
         sync_directory(path.parent)
 
 
+def temporary_of(path: Path) -> Path:
+    """Where ``write_durably`` writes a file before it gets its name."""
+    return path.with_name(f".{path.name}.tmp")
+
+
 def write_durably(path: Path, content: bytes) -> None:
     """Write a file that is either whole, on disk and at its name, or not there."""
     make_directory(path.parent)
-    temporary = path.with_name(f".{path.name}.tmp")
+    temporary = temporary_of(path)
     with open(temporary, "wb") as file:
         file.write(content)
         file.flush()

@@ -3,6 +3,7 @@
 import datetime as dt
 import threading
 from collections import Counter
+from contextlib import suppress
 from functools import cached_property
 
 import msgspec
@@ -73,14 +74,16 @@ class SnapshotReader:
         """The newest snapshot; costs one small read when nothing has changed."""
         with self._lock:
             for _ in range(_TRIES):
-                location = self._location()
-                if location == self._seen[0]:
-                    break
-                try:
-                    self._seen = (location, self._load(location))
-                except FileNotFoundError:
-                    continue  # twenty commits have passed meanwhile, and the metadata is gone
+                # Without a metadata file twenty commits have passed since its location was read: look again.
+                with suppress(FileNotFoundError):
+                    return self._refresh()
             return self._seen[1]
+
+    def _refresh(self) -> Snapshot:
+        location = self._location()
+        if location != self._seen[0]:
+            self._seen = (location, self._load(location))
+        return self._seen[1]
 
     def _location(self) -> str | None:
         if self._catalog is None:

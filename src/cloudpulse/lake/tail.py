@@ -83,7 +83,7 @@ def _open(path: Path) -> pa.Table | None:
     try:
         status = path.stat()
         return _load(str(path), status.st_mtime_ns, status.st_size)
-    except (OSError, ValueError):  # pyarrow's own errors are ValueErrors
+    except (OSError, ValueError, pa.ArrowException):
         return None
 
 
