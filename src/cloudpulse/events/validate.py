@@ -157,7 +157,7 @@ def check_size(event: Event, canonical: bytes) -> None:
             "properties",
             f"properties are over {MAX_PROPERTIES_BYTES} bytes as JSON: send less in one event.",
         )
-    if canonical.count(b"{") + canonical.count(b"[") > MAX_DEPTH and _depth(event.properties) > MAX_DEPTH:
+    if canonical.count(b"{") + canonical.count(b"[") > MAX_DEPTH and _is_deeper(event.properties, MAX_DEPTH):
         raise InvalidEvent("too_large", "properties", f"properties nest deeper than {MAX_DEPTH} levels: flatten them.")
 
 
@@ -217,12 +217,12 @@ def _id_in(raw: bytes | msgspec.Raw) -> str | None:
     return event_id if isinstance(event_id, str) and len(event_id) <= 64 else None
 
 
-def _depth(value: Any) -> int:
-    if isinstance(value, dict):
-        return 1 + max(map(_depth, value.values()), default=0)
-    if isinstance(value, list):
-        return 1 + max(map(_depth, value), default=0)
-    return 0
+def _is_deeper(value: Any, levels: int) -> bool:
+    """Whether containers nest beyond ``levels``; goes no deeper than that itself."""
+    if not isinstance(value, dict | list):
+        return False
+    children = value.values() if isinstance(value, dict) else value
+    return levels == 0 or any(_is_deeper(child, levels - 1) for child in children)
 
 
 def _bad_timestamp() -> InvalidEvent:

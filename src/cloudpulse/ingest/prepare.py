@@ -14,7 +14,7 @@ import msgspec
 from cloudpulse.events import codec, times
 from cloudpulse.events.enrich import truncate_ip
 from cloudpulse.events.model import Count, Event, Remote, Stamp
-from cloudpulse.events.validate import InvalidEvent, Rejection, check_size, normalise, reject
+from cloudpulse.events.validate import InvalidEvent, Rejection, check_size, explain, normalise, reject
 
 # An encoded event with a timestamp has its minute at a fixed place: {"event_id":"<36>","timestamp":"2026-03-09T14:22
 _MINUTE_AT = len('{"event_id":"') + 36 + len('","timestamp":"')
@@ -80,8 +80,9 @@ def prepare(
                 line = encode(event)
                 digest = hashed(line)
             check_size(event, line)
-        except InvalidEvent as invalid:
-            rejections.append(reject(index, event, invalid))
+        except (InvalidEvent, RecursionError) as exc:
+            # What could be decoded may still nest too deeply to be encoded: that happens further up the stack.
+            rejections.append(reject(index, event, exc if isinstance(exc, InvalidEvent) else explain(exc)))
             continue
         cell: Cell
         if event.timestamp is None:
