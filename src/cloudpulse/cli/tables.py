@@ -8,7 +8,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-WIDE = 240
+WIDE = 1000
 
 
 def console() -> Console:

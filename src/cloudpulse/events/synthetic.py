@@ -57,11 +57,11 @@ def history(random: Random, start: dt.datetime, end: dt.datetime, events: int) -
 
 
 class Crowd:
-    """Many visits at once: the next event is a step of any of them."""
+    """Many visits at once, met at any point of their path: the next event is a step of any of them."""
 
     def __init__(self, random: Random, size: int) -> None:
         self._random = random
-        self._visits = [iter(visit(random)) for _ in range(size)]
+        self._visits = [iter(steps[random.randrange(len(steps)) :]) for steps in map(visit, [random] * size)]
 
     def next(self, now: dt.datetime) -> Event:
         """One more event, at this moment; who has seen enough makes room for another."""
