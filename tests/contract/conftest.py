@@ -9,7 +9,9 @@ from cloudpulse.engines.local.counters import SqliteCounters
 from cloudpulse.engines.local.dead_letters import SqliteDeadLetters
 from cloudpulse.engines.local.records import SqliteRecords
 from cloudpulse.engines.local.secrets import SqliteSecrets
-from cloudpulse.ports import Counters, DeadLetters, Records, Secrets
+from cloudpulse.engines.local.warehouse import DuckDbWarehouse
+from cloudpulse.ports import Counters, DeadLetters, Records, Secrets, Warehouse
+from cloudpulse.settings import Settings
 
 ENGINES = ["local"]
 
@@ -43,5 +45,12 @@ def dead_letters(engine: str, tmp_path: Path) -> Iterator[DeadLetters]:
 @pytest.fixture
 def secrets(engine: str, tmp_path: Path) -> Iterator[Secrets]:
     store = {"local": SqliteSecrets}[engine](tmp_path / "secrets.db")
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def warehouse(engine: str, tmp_path: Path) -> Iterator[Warehouse]:
+    store = {"local": DuckDbWarehouse}[engine](Settings(data=tmp_path))
     yield store
     store.close()

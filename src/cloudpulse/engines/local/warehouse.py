@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 
 from cloudpulse.errors import QueryTimeout, StoreError, UserError
 from cloudpulse.ports import Limits, Relation, Rows
 from cloudpulse.settings import Settings
 
 LAKE_FOLDER = "lake"
+_USERS_FAULT = (duckdb.ProgrammingError, duckdb.DataError, duckdb.NotSupportedError, duckdb.PermissionException)
 
 
 class DuckDbWarehouse:
@@ -25,18 +27,15 @@ class DuckDbWarehouse:
         """Run one SELECT; see ``Warehouse.run``. A limit on bytes scanned is the planner's, who knows the files."""
         cursor = self._database.cursor()
         try:
-            with _deadline(cursor, limits.seconds):
-                _require_select(cursor, sql)
+            with _deadline(cursor, limits.seconds), _translated(relations, limits):
                 for name, relation in relations.items():
                     _create_view(cursor, name, relation)
-                cursor.execute(sql, list(parameters))
-                rows = cursor.fetchmany(limits.rows + 1)
-                columns = [(str(column[0]), str(column[1])) for column in cursor.description or ()]
-        except (duckdb.Error, RuntimeError) as exc:
-            raise _translated(exc, relations, limits) from exc
+                columns, table = _select(cursor, sql, parameters, limits.rows + 1)
         finally:
             cursor.close()
-        return Rows(columns=columns, rows=rows[: limits.rows], truncated=len(rows) > limits.rows)
+        # By way of Arrow, for DuckDB's own rows need pytz to tell a moment.
+        rows = list(zip(*[column.to_pylist() for column in table.slice(0, limits.rows).columns], strict=True))
+        return Rows(columns=columns, rows=rows, truncated=table.num_rows > limits.rows)
 
     def close(self) -> None:
         """Release the database; running statements end with an error."""
@@ -56,7 +55,7 @@ def _open(settings: Settings) -> duckdb.DuckDBPyConnection:
             "temp_directory": "",
         },
     )
-    database.execute("LOAD parquet; SET parquet_metadata_cache = true")
+    database.execute("LOAD parquet; SET parquet_metadata_cache = true; SET TimeZone = 'UTC'")
     database.execute("SET allowed_directories = [?]", [f"{lake}/"])
     database.execute("SET enable_external_access = false; SET lock_configuration = true")
     return database
@@ -74,10 +73,18 @@ def _deadline(cursor: duckdb.DuckDBPyConnection, seconds: float) -> Iterator[Non
         timer.join()  # so that a late interrupt never meets a closed cursor
 
 
-def _require_select(cursor: duckdb.DuckDBPyConnection, sql: str) -> None:
-    statements = cursor.extract_statements(sql)
-    if [statement.type for statement in statements] != [duckdb.StatementType.SELECT]:
-        raise UserError("Send exactly one SELECT statement; nothing else is run.")
+def _select(
+    cursor: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[Any], limit: int
+) -> tuple[list[tuple[str, str]], pa.Table]:
+    try:
+        statements = cursor.extract_statements(sql)
+        if [statement.type for statement in statements] != [duckdb.StatementType.SELECT]:
+            raise UserError("Send exactly one SELECT statement; nothing else is run.")
+        result = cursor.sql(sql, params=list(parameters)).limit(limit)
+        columns = [(name, str(kind)) for name, kind in zip(result.columns, result.types, strict=True)]
+        return columns, result.to_arrow_table()
+    except _USERS_FAULT as exc:
+        raise UserError(_first_line(exc)) from exc
 
 
 def _create_view(cursor: duckdb.DuckDBPyConnection, name: str, relation: Relation) -> None:
@@ -96,19 +103,21 @@ def _create_view(cursor: duckdb.DuckDBPyConnection, name: str, relation: Relatio
     cursor.execute(f"CREATE TEMP VIEW {name} AS {' UNION ALL BY NAME '.join(parts)}")
 
 
-def _translated(exc: Exception, relations: Mapping[str, Relation], limits: Limits) -> Exception:
-    if isinstance(exc, duckdb.InterruptException) or "interrupted" in str(exc).lower():
-        return QueryTimeout(f"The query took more than {limits.seconds:g} s. Ask for fewer days or add a filter.")
-    if isinstance(exc, duckdb.IOException):
+@contextmanager
+def _translated(relations: Mapping[str, Relation], limits: Limits) -> Iterator[None]:
+    try:
+        yield
+    except duckdb.InterruptException as exc:
+        detail = f"The query took more than {limits.seconds:g} s. Ask for fewer days or add a filter."
+        raise QueryTimeout(detail) from exc
+    except duckdb.OutOfMemoryException as exc:
+        detail = "The query needs more memory than query_memory_bytes. Ask for fewer days or add a filter."
+        raise UserError(detail) from exc
+    except duckdb.Error as exc:
         missing = [path for relation in relations.values() for path in relation.files if not Path(path).exists()]
-        return FileNotFoundError(missing[0]) if missing else StoreError(f"The lake cannot be read: {_first_line(exc)}")
-    if isinstance(exc, duckdb.OutOfMemoryException):
-        return UserError("The query needs more memory than query_memory_bytes. Ask for fewer days or add a filter.")
-    if isinstance(
-        exc, duckdb.ProgrammingError | duckdb.DataError | duckdb.NotSupportedError | duckdb.PermissionException
-    ):
-        return UserError(_first_line(exc))
-    return StoreError(f"The query failed: {_first_line(exc)}")
+        if missing:
+            raise FileNotFoundError(missing[0]) from exc
+        raise StoreError(f"The lake cannot be read: {_first_line(exc)}") from exc
 
 
 def _first_line(exc: Exception) -> str:
