@@ -13,7 +13,7 @@ import msgspec
 
 from cloudpulse.events import codec, times
 from cloudpulse.events.enrich import truncate_ip
-from cloudpulse.events.model import Count, Event, Remote, Stamp
+from cloudpulse.events.model import Count, Event, Metadata, Remote, Stamp
 from cloudpulse.events.validate import InvalidEvent, Rejection, check_size, explain, normalise, reject
 
 # An encoded event with a timestamp has its minute at a fixed place: {"event_id":"<36>","timestamp":"2026-03-09T14:22
@@ -73,9 +73,7 @@ def prepare(
                 normalise(event)
             metadata = event.metadata
             if metadata is not None and metadata.ip_address is not None:
-                digest = codec.hash_of(event)
-                metadata.ip_address = truncate_ip(metadata.ip_address, ip_mode)
-                line = encode(event)
+                line, digest = _encode_with_address(event, metadata, ip_mode)
             else:
                 line = encode(event)
                 digest = hashed(line)
@@ -132,6 +130,15 @@ def _prefixes(sender: Sender, received_at: dt.datetime) -> tuple[bytes, bytes]:
     plain = codec.stamp_prefix(stamp)
     stamp.remote = sender.remote
     return plain, codec.stamp_prefix(stamp)
+
+
+def _encode_with_address(
+    event: Event, metadata: Metadata, ip_mode: Literal["keep", "truncate", "drop"]
+) -> tuple[bytes, bytes]:
+    """The canonical line and the hash; the address is cut down in place before anything is written."""
+    hashed = codec.hash_of(event)
+    metadata.ip_address = truncate_ip(metadata.ip_address, ip_mode)
+    return codec.encode_event(event), hashed
 
 
 def _wants_remote(event: Event) -> bool:
