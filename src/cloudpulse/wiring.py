@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import time
 from collections.abc import Callable
@@ -77,6 +78,7 @@ class ApiServices:
     lookup: EventLookup
     ledger: LedgerService
     health: Any
+    stopping: asyncio.Event
 
 
 @dataclass

@@ -143,6 +143,7 @@ class SpeedLayer:
         """Apply a chunk."""
         self._processor.handle(chunk)
         self._taken = chunk.last
+        self.idle()
         if chunk.events:
             try:
                 tail.write_tail(self._tail_folder, chunk)

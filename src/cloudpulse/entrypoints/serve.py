@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -70,6 +71,7 @@ async def api(settings: Settings, listener: int) -> None:
         lookup=EventLookup(ingest.index, serving.reader, serving.snapshots, serving.records, serving.letters),
         ledger=serving.ledger,
         health=watch,
+        stopping=asyncio.Event(),
     )
     config = uvicorn.Config(
         create_app(services),
@@ -84,7 +86,9 @@ async def api(settings: Settings, listener: int) -> None:
     ingest.sequencer.start()
     # What start-up has made stays: the collector need not look at it again and again under load.
     gc.freeze()
-    await uvicorn.Server(config).serve(sockets=[socket.socket(fileno=listener)])
+    server = uvicorn.Server(config)
+    _on_exit(server, services.stopping.set)
+    await server.serve(sockets=[socket.socket(fileno=listener)])
     watch.stop()
     ingest.sequencer.stop()
     ingest.index.close()
@@ -116,6 +120,17 @@ def pipeline(settings: Settings) -> None:
     for loop in loops:
         loop.stop()
     lake.commit()
+
+
+def _on_exit(server: Any, announce: Callable[[], None]) -> None:
+    """Tell open streams that the server wants to end: it waits for them."""
+    handle_exit = server.handle_exit
+
+    def handle(number: int, frame: Any) -> None:
+        announce()
+        handle_exit(number, frame)
+
+    server.handle_exit = handle
 
 
 def _make_first_client(settings: Settings, clients: Any) -> None:

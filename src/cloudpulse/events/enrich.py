@@ -76,7 +76,7 @@ def _device(text: str, os: str | None) -> str:
     return "desktop" if os and _DESKTOPS.match(os) else "other"
 
 
-class PageFields(msgspec.Struct):
+class PageFields(msgspec.Struct, gc=False):
     """The properties that become columns, of whatever type the client gave them."""
 
     page: Any = None
