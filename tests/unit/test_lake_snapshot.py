@@ -68,7 +68,7 @@ def test_readers_and_a_writer_at_once(settings):
     threads = [threading.Thread(target=read) for _ in range(3)]
     for thread in threads:
         thread.start()
-    for seq in range(1, 40):
+    for seq in range(1, 25):
         assert lake.append(chunk(seq, seq).table, at(seq - 1) if seq > 1 else None, at(seq))
         lake.merge_small_files()
     done.set()
