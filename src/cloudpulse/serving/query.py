@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from cloudpulse.errors import LogTrimmed, UserError
+from cloudpulse.errors import LogTrimmed, StoreError, UserError
 from cloudpulse.events.times import from_micros, rfc3339
 from cloudpulse.lake.snapshot import LakeFile
 from cloudpulse.ports import Limits, LogReader, Relation, Rows, Warehouse
@@ -75,15 +75,14 @@ class QueryService:
 
     def _answer(self, checked: Plan) -> tuple["Execution", list[ResultRow], bool]:
         """Files and batches may go while they are read: then the whole answer starts over with a new view."""
-        for attempt in range(1, TRIES + 1):
-            execution = Execution(self._settings, self._warehouse, self._tail, self._cache, checked)
+        for _ in range(TRIES):
             try:
+                execution = Execution(self._settings, self._warehouse, self._tail, self._cache, checked)
                 rows, truncated = QUERIES[checked.query_type](execution)
                 return execution, rows, truncated
-            except (FileNotFoundError, LogTrimmed):
-                if attempt == TRIES:
-                    raise
-        raise AssertionError("unreachable")
+            except (FileNotFoundError, LogTrimmed) as exc:
+                gone = exc
+        raise StoreError(f"What the query reads has gone: {gone}. Run 'cloudpulse doctor' if this stays.") from gone
 
 
 class Execution:
