@@ -8,7 +8,7 @@ from litestar.exceptions import HTTPException
 from litestar.types import ControllerRouterHandler
 
 from cloudpulse.api.clients import client_routes
-from cloudpulse.api.docs import docs_routes, openapi_config
+from cloudpulse.api.docs import UnionRows, docs_routes, openapi_config
 from cloudpulse.api.errors import render
 from cloudpulse.api.frame import Frame
 from cloudpulse.api.health import health_routes
@@ -39,6 +39,7 @@ def create_app(services: Any) -> Litestar:
         state=State({"services": services}),
         exception_handlers={HTTPException: render, Exception: render},
         openapi_config=openapi_config,
+        plugins=[UnionRows()],
         request_max_body_size=services.settings.max_body_bytes,
         logging_config=None,
     )

@@ -12,20 +12,32 @@ JSON = ("application/json", "")
 NDJSON = ("application/x-ndjson", "application/ndjson")
 
 
-async def read_body(request: Request[Any, Any, Any], limit: int) -> bytes:
+RawHeaders = dict[bytes, bytes]
+
+
+def raw_headers(request: Request[Any, Any, Any]) -> RawHeaders:
+    """The headers as they came, names in lower case: litestar's own view of them costs 8 µs a request."""
+    return dict(request.scope["headers"])
+
+
+async def read_body(request: Request[Any, Any, Any], headers: RawHeaders, limit: int) -> bytes:
     """The inflated body. Raises ``TooLarge``, ``UnsupportedMedia``, or ``UserError`` for a damaged one."""
-    headers = request.headers
-    if int(headers.get("content-length") or 0) > limit:
+    length = headers.get(b"content-length", b"0")
+    if length.isdigit() and int(length) > limit:
         raise _too_large(limit)
-    size = 0
     parts: list[bytes] = []
-    async for part in request.stream():
-        size += len(part)
+    size, more = 0, True
+    while more:
+        message: Any = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise UserError("The connection ended before the body did.")
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        more = message.get("more_body", False)
         if size > limit:
             raise _too_large(limit)
-        parts.append(part)
     body = parts[0] if len(parts) == 1 else b"".join(parts)
-    return inflate(body, headers.get("content-encoding", "identity").lower().strip(), limit)
+    return inflate(body, headers.get(b"content-encoding", b"").decode("latin-1").lower().strip(), limit)
 
 
 def inflate(body: bytes, encoding: str, limit: int) -> bytes:
@@ -42,9 +54,9 @@ def inflate(body: bytes, encoding: str, limit: int) -> bytes:
     raise UnsupportedMedia(f"Content-Encoding {encoding} is not known here: send gzip, zstd, or none.")
 
 
-def media_type(request: Request[Any, Any, Any]) -> str:
+def media_type(headers: RawHeaders) -> str:
     """The content type without parameters, in lower case."""
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return headers.get(b"content-type", b"").partition(b";")[0].strip().lower().decode("latin-1")
 
 
 def _inflate_gzip(body: bytes, limit: int) -> bytes:

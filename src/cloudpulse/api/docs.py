@@ -5,12 +5,15 @@ from typing import Any
 
 import msgspec
 from litestar import Litestar, Request, Response, Router, get
+from litestar._openapi.schema_generation import SchemaCreator
 from litestar.enums import MediaType
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import OpenAPIRenderPlugin
-from litestar.openapi.spec import Components, SecurityScheme
+from litestar.openapi.spec import Components, Schema, SecurityScheme
+from litestar.plugins import OpenAPISchemaPlugin
 from litestar.routes import HTTPRoute
+from litestar.typing import FieldDefinition
 
 import cloudpulse
 from cloudpulse.api.errors import MEDIA_TYPE, Problem
@@ -31,6 +34,31 @@ class _Page(OpenAPIRenderPlugin):
     def receive_router(self, router: Router) -> None:
         # Litestar adds its unfinished document and an HTML page for everything unknown.
         router.routes = []
+
+
+class UnionRows(OpenAPISchemaPlugin):
+    """Schemas of answers whose rows are of several structs: msgspec writes such unions, but does not inspect them."""
+
+    @staticmethod
+    def is_plugin_supported_type(value: Any) -> bool:
+        """Whether litestar, which asks msgspec, would fail."""
+        try:
+            msgspec.inspect.type_info(value)
+        except TypeError:
+            return isinstance(value, type) and issubclass(value, msgspec.Struct)
+        return False
+
+    def to_openapi_schema(self, field_definition: FieldDefinition, schema_creator: SchemaCreator) -> Schema:
+        """An object with the fields of the struct."""
+        fields = msgspec.structs.fields(field_definition.annotation)
+        return schema_creator.create_component_schema(
+            field_definition,
+            required=sorted(field.encode_name for field in fields if field.required),
+            property_fields={
+                field.encode_name: FieldDefinition.from_annotation(field.type, name=field.encode_name)
+                for field in fields
+            },
+        )
 
 
 openapi_config = OpenAPIConfig(

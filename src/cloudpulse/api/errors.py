@@ -60,7 +60,7 @@ def render(request: Request[Any, Any, Any], exc: Exception) -> Response[bytes]:
         code = _CODES.get(exc.status_code, "internal_error" if exc.status_code >= 500 else "bad_request")
         return _response(exc.status_code, code, title, exc.detail, headers=exc.headers)
     # The text of a foreign exception may quote an event, so only its kind and place are logged.
-    place = "".join(traceback.format_tb(exc.__traceback__))
+    place = "".join(traceback.format_tb(exc.__traceback__, limit=-5))
     _log.error("request failed", error=type(exc).__name__, place=place, request_id=_id(request))
     detail = f"Something went wrong on our side. The request id is {_id(request)}."
     return _response(500, CloudPulseError.code, CloudPulseError.title, detail)

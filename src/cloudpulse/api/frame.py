@@ -1,15 +1,17 @@
 """What surrounds every request: its id, its count, and the short way to the hot routes.
 
-A hot route is an ordinary litestar handler that takes the request alone and answers with an ``ASGIResponse``::
+A hot route is an ordinary litestar handler that takes the request alone and answers with a
+``JsonAnswer``::
 
     @post("/v1/events", status_code=200, guards=[requires("events:write")],
           opt={"hot": True, "body": {"application/json": Event}},
           responses={200: ResponseSpec(Receipt), 207: ResponseSpec(Receipt), 400: ResponseSpec(Receipt)})
     async def post_event(request: Request[Any, Principal, Any]) -> ASGIResponse:
         receipt = await ...(await request.body(), request.auth)
-        return ASGIResponse(body=msgspec.json.encode(receipt), status_code=200)
+        return JsonAnswer(msgspec.json.encode(receipt))
 
 Litestar would run it too, but its argument, dependency and response machinery costs 40 µs a request, this 15 µs.
+The return annotation must stay ``ASGIResponse``: litestar knows by it that there is nothing to serialise.
 ``opt["body"]`` documents a body that the handler reads itself (see ``docs``).
 """
 

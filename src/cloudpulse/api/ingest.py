@@ -11,7 +11,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.response.base import ASGIResponse
 
 from cloudpulse import telemetry
-from cloudpulse.api.body import JSON, NDJSON, media_type, read_body
+from cloudpulse.api.body import JSON, NDJSON, RawHeaders, media_type, raw_headers, read_body
 from cloudpulse.api.guards import requires
 from cloudpulse.api.remote import remote_of
 from cloudpulse.auth.tokens import Principal
@@ -94,9 +94,10 @@ def _documented(body: dict[str, Any], answer: type, *statuses: int) -> dict[str,
 @post("/v1/events", status_code=200, **_documented({"application/json": Event}, ReceiptBody, 200, 400))
 async def post_event(request: IngestRequest) -> ASGIResponse:
     """Accept one event."""
-    _require(request, JSON)
-    body = await _body(request)
-    return _answer(await _receive(request, parse_one(body)), request)
+    headers = raw_headers(request)
+    _require(headers, JSON)
+    body = await _body(request, headers)
+    return _answer(await _receive(request, headers, parse_one(body)), headers)
 
 
 @post(
@@ -106,8 +107,8 @@ async def post_event(request: IngestRequest) -> ASGIResponse:
 )
 async def post_batch(request: IngestRequest) -> ASGIResponse:
     """Accept many events: ``{"events": [...]}`` or NDJSON."""
-    parsed = await _parse_many(request)
-    return _answer(await _receive(request, parsed), request)
+    headers = raw_headers(request)
+    return _answer(await _receive(request, headers, await _parse_many(request, headers)), headers)
 
 
 @post(
@@ -117,43 +118,45 @@ async def post_batch(request: IngestRequest) -> ASGIResponse:
 )
 async def post_collect(request: IngestRequest) -> ASGIResponse:
     """Accept many events without a receipt; they are counted, deduplicated and rejected like any others."""
-    await _receive(request, await _parse_many(request))
+    headers = raw_headers(request)
+    await _receive(request, headers, await _parse_many(request, headers))
     return ASGIResponse(status_code=202)
 
 
 @post("/v1/event", status_code=200, **_documented({"application/json": SmallEvent}, SmallRecord, 200))
 async def post_small(request: IngestRequest) -> ASGIResponse:
     """Accept the small form; the type may be spelled in any way, and an unknown one becomes a custom event's name."""
-    _require(request, JSON)
-    small = parse_small(await _body(request))
+    headers = raw_headers(request)
+    _require(headers, JSON)
+    small = parse_small(await _body(request, headers))
     try:
-        event = from_small(small, new_id(_sender(request), 0))
+        event = from_small(small, new_id(_sender(request, headers), 0))
     except InvalidEvent as invalid:
         raise InvalidBody(invalid.code, invalid.message) from invalid
     received_at = dt.datetime.now(dt.UTC)
-    receipt = await _receive(request, ([(0, event)], []))
+    receipt = await _receive(request, headers, ([(0, event)], []))
     if receipt.rejections:
         raise InvalidBody(receipt.rejections[0].code, receipt.rejections[0].message)
     record = SmallRecord(str(event.event_id), times.rfc3339(received_at), event.source, event.event_type, small.meta)
     return ASGIResponse(body=msgspec.json.encode(record), media_type="application/json")
 
 
-async def _parse_many(request: IngestRequest) -> Parsed:
-    kind = _require(request, JSON + NDJSON)
-    body = await _body(request)
+async def _parse_many(request: IngestRequest, headers: RawHeaders) -> Parsed:
+    kind = _require(headers, JSON + NDJSON)
+    body = await _body(request, headers)
     parse: Callable[[bytes, int], Parsed] = parse_lines if kind in NDJSON else parse_batch
     return parse(body, request.app.state.services.settings.max_batch_events)
 
 
-async def _receive(request: IngestRequest, parsed: Parsed) -> Receipt:
+async def _receive(request: IngestRequest, headers: RawHeaders, parsed: Parsed) -> Receipt:
     future: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
-    request.app.state.services.receiver.receive(parsed, _sender(request), future)
+    request.app.state.services.receiver.receive(parsed, _sender(request, headers), future)
     receipt = await future
     telemetry.count_receipt(receipt.accepted, receipt.duplicates, len(receipt.rejections))
     return receipt
 
 
-def _answer(receipt: Receipt, request: IngestRequest) -> ASGIResponse:
+def _answer(receipt: Receipt, headers: RawHeaders) -> ASGIResponse:
     rejected = len(receipt.rejections)
     kept = receipt.accepted + receipt.duplicates
     body = b'{"accepted":%d,"duplicates":%d,"rejected":%d,"errors":%s' % (
@@ -162,7 +165,7 @@ def _answer(receipt: Receipt, request: IngestRequest) -> ASGIResponse:
         rejected,
         msgspec.json.encode(receipt.rejections) if rejected else b"[]",
     )
-    if "return=minimal" not in request.headers.get("prefer", ""):
+    if b"return=minimal" not in headers.get(b"prefer", b""):
         # The ids are UUIDs in canonical text: nothing in them needs escaping.
         ids = b'["' + b'","'.join(receipt.event_ids) + b'"]' if kept else b"[]"
         body += b',"event_ids":' + ids
@@ -170,27 +173,27 @@ def _answer(receipt: Receipt, request: IngestRequest) -> ASGIResponse:
     return ASGIResponse(body=body + b"}", status_code=status, media_type="application/json")
 
 
-def _require(request: IngestRequest, allowed: tuple[str, ...]) -> str:
-    kind = media_type(request)
+def _require(headers: RawHeaders, allowed: tuple[str, ...]) -> str:
+    kind = media_type(headers)
     if kind not in allowed:
         raise UnsupportedMedia(f"Content-Type {kind} is not read here: send {' or '.join(filter(None, allowed))}.")
     return kind
 
 
-async def _body(request: IngestRequest) -> bytes:
-    return await read_body(request, request.app.state.services.settings.max_body_bytes)
+async def _body(request: IngestRequest, headers: RawHeaders) -> bytes:
+    return await read_body(request, headers, request.app.state.services.settings.max_body_bytes)
 
 
-def _sender(request: IngestRequest) -> Sender:
-    key = request.headers.get("idempotency-key")
+def _sender(request: IngestRequest, headers: RawHeaders) -> Sender:
+    key = headers.get(b"idempotency-key")
     if key is not None and not 0 < len(key) <= MAX_IDEMPOTENCY_KEY:
         raise UserError(f"Idempotency-Key must have 1 to {MAX_IDEMPOTENCY_KEY} characters.")
     principal = request.auth
     return Sender(
         client_id=principal.client_id,
         app=principal.app,
-        remote=remote_of(request, request.app.state.services.settings),
-        idempotency_key=key,
+        remote=remote_of(request, headers, request.app.state.services.settings),
+        idempotency_key=key.decode("latin-1") if key is not None else None,
     )
 
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,7 @@ def own_token(settings: Settings) -> str:
     return wiring.local_tokens(settings).issue(CLIENT_ID, SCOPES, "default", settings.token_ttl_seconds)
 
 
-class Client:
+class Client(AbstractContextManager["Client"]):
     """Requests with a token. A busy server is asked again for ``patience_seconds``, as is one that restarts."""
 
     def __init__(
@@ -95,6 +96,9 @@ class Client:
         self._patience_seconds = patience_seconds
         self._reached = False
         self._http = httpx.Client(base_url=url, timeout=TIMEOUT_SECONDS, transport=transport)
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
 
     def get(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
         """The JSON answer to GET."""

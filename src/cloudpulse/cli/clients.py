@@ -1,6 +1,7 @@
 """``cloudpulse clients``: who may send and read, through the server when one runs, else in the data folder."""
 
 import datetime as dt
+from contextlib import AbstractContextManager, nullcontext
 from typing import Annotated, Any
 
 import msgspec
@@ -29,12 +30,12 @@ def add(
     """Add a client and print its id and secret, once. Without --scope it may write and read events."""
     scopes = checked(scope, default=("events:write", "events:read"))
     settings = load({"data": data})
-    server = _server(settings, url, token)
-    if server is not None:
-        body = {"name": name, "scopes": scopes, "app": site}
-        _print(server.request("POST", "/v1/clients", json=body).json())
-    else:
-        _print(wiring.local_clients(settings).add(name, scopes, site))
+    with _server(settings, url, token) as server:
+        if server is not None:
+            body = {"name": name, "scopes": scopes, "app": site}
+            _print(server.request("POST", "/v1/clients", json=body).json())
+        else:
+            _print(wiring.local_clients(settings).add(name, scopes, site))
 
 
 @app.command("list")
@@ -46,11 +47,11 @@ def list_(
 ) -> None:
     """List the clients; never their secrets."""
     settings = load({"data": data})
-    server = _server(settings, url, token)
-    if server is not None:
-        clients = server.get("/v1/clients")["clients"]
-    else:
-        clients = msgspec.to_builtins(wiring.local_clients(settings).list())
+    with _server(settings, url, token) as server:
+        if server is not None:
+            clients = server.get("/v1/clients")["clients"]
+        else:
+            clients = msgspec.to_builtins(wiring.local_clients(settings).list())
     if as_json:
         _print(clients)
     else:
@@ -61,22 +62,22 @@ def list_(
 def rotate(client_id: ClientId, data: Data = None, url: Url = None, token: Token = None) -> None:
     """Print a new secret, once; the one before stays valid for a day."""
     settings = load({"data": data})
-    server = _server(settings, url, token)
-    if server is not None:
-        _print(server.request("POST", f"/v1/clients/{client_id}/rotate").json())
-    else:
-        _print(wiring.local_clients(settings).rotate(client_id))
+    with _server(settings, url, token) as server:
+        if server is not None:
+            _print(server.request("POST", f"/v1/clients/{client_id}/rotate").json())
+        else:
+            _print(wiring.local_clients(settings).rotate(client_id))
 
 
 @app.command()
 def remove(client_id: ClientId, data: Data = None, url: Url = None, token: Token = None) -> None:
     """Forget a client; tokens that it has end by themselves."""
     settings = load({"data": data})
-    server = _server(settings, url, token)
-    if server is not None:
-        server.request("DELETE", f"/v1/clients/{client_id}")
-    else:
-        wiring.local_clients(settings).remove(client_id)
+    with _server(settings, url, token) as server:
+        if server is not None:
+            server.request("DELETE", f"/v1/clients/{client_id}")
+        else:
+            wiring.local_clients(settings).remove(client_id)
 
 
 def _row(client: dict[str, Any]) -> dict[str, Any]:
@@ -84,8 +85,8 @@ def _row(client: dict[str, Any]) -> dict[str, Any]:
     return client | {"scopes": " ".join(client["scopes"]), "created_at": f"{created_at:%Y-%m-%d %H:%M:%S}Z"}
 
 
-def _server(settings: Settings, url: str | None, token: str | None) -> Client | None:
-    return connect(settings, url, token, 0) if url or is_answering(settings.data) else None
+def _server(settings: Settings, url: str | None, token: str | None) -> AbstractContextManager[Client | None]:
+    return connect(settings, url, token, 0) if url or is_answering(settings.data) else nullcontext()
 
 
 def _print(value: Any) -> None:

@@ -7,7 +7,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from typing import IO, Literal, cast
 
 import msgspec
@@ -53,14 +53,14 @@ class Source(AbstractContextManager["Source"]):
 
     def __init__(self, name: str) -> None:
         self.name = "standard input" if name == "-" else name
+        self._opened = ExitStack()
         self._spool: IO[bytes] | None = None
         if name == "-":
-            self._spool = tempfile.TemporaryFile()  # noqa: SIM115 - closed in __exit__
+            self._spool = self._opened.enter_context(tempfile.TemporaryFile())
             shutil.copyfileobj(sys.stdin.buffer, self._spool)
 
     def __exit__(self, *_: object) -> None:
-        if self._spool is not None:
-            self._spool.close()
+        self._opened.close()
 
     def lines(self) -> Iterator[bytes]:
         """The lines without their ends, from the first. Raises ``Unreadable``."""
@@ -97,7 +97,7 @@ class Source(AbstractContextManager["Source"]):
 
     def _raw(self) -> IO[bytes]:
         if self._spool is None:
-            return open(self.name, "rb")
+            return self._opened.enter_context(open(self.name, "rb"))
         self._spool.seek(0)
         return self._spool
 

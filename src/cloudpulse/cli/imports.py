@@ -77,9 +77,9 @@ def import_(
 ) -> None:
     """Import event files (NDJSON) and web-server access logs (combined format). A second run adds nothing."""
     settings = load({"data": data})
-    client = connect(settings, url, token, PATIENCE_SECONDS)
-    memories = Memories(_folder(settings, client))
-    complete = [_import_file(client, memories, name, file_format) for name in files]
+    with connect(settings, url, token, PATIENCE_SECONDS) as client:
+        memories = Memories(_folder(settings, client))
+        complete = [_import_file(client, memories, name, file_format) for name in files]
     if not all(complete):
         raise typer.Exit(1)
 

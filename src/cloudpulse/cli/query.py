@@ -66,7 +66,8 @@ def query(
         "user_id": user_id,
     }
     parameters = {name: value for name, value in given.items() if value is not None}
-    response = connect(load({"data": data}), url, token).request("GET", "/v1/query", params=parameters)
+    with connect(load({"data": data}), url, token) as client:
+        response = client.request("GET", "/v1/query", params=parameters)
     if as_json:
         typer.echo(response.text)
     else:

@@ -26,13 +26,13 @@ def realtime(
     token: Token = None,
 ) -> None:
     """Events, errors and sessions of the last minutes."""
-    client = connect(load({"data": data}), url, token)
-    if as_json:
-        typer.echo(client.request("GET", "/v1/realtime", params={"lookback_minutes": lookback}).text)
-    elif watch:
-        _watch(client, lookback)
-    else:
-        console().print(_view(client, lookback))
+    with connect(load({"data": data}), url, token) as client:
+        if as_json:
+            typer.echo(client.request("GET", "/v1/realtime", params={"lookback_minutes": lookback}).text)
+        elif watch:
+            _watch(client, lookback)
+        else:
+            console().print(_view(client, lookback))
 
 
 def _watch(client: Client, lookback: int) -> None:

@@ -56,14 +56,14 @@ def seed(
     token: Token = None,
 ) -> None:
     """Send believable synthetic traffic: into the past, or at a rate until Ctrl-C."""
-    client = connect(load({"data": data}), url, token, PATIENCE_SECONDS)
     random = Random(random_seed)
-    if demo:
-        _demo(client, random)
-    elif rate is None or days is not None:
-        _send_history(client, random, events or DEFAULT_EVENTS, days or DEFAULT_DAYS)
-    if rate is not None and not demo:
-        _send_live(client, random, rate, events if days is None else None)
+    with connect(load({"data": data}), url, token, PATIENCE_SECONDS) as client:
+        if demo:
+            _demo(client, random)
+        elif rate is None or days is not None:
+            _send_history(client, random, events or DEFAULT_EVENTS, days or DEFAULT_DAYS)
+        if rate is not None and not demo:
+            _send_live(client, random, rate, events if days is None else None)
 
 
 def _demo(client: Client, random: Random) -> None:

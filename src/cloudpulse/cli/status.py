@@ -25,9 +25,9 @@ def status(
 ) -> None:
     """Show the server, its readiness, its lags and its counts; exit 1 when it is not ready."""
     settings = load({"data": data})
-    client = connect(settings, url, token, patience_seconds=0)
     server = None if url else running(settings.data)
-    state = _state(client) | ({"pids": server.pids} if server else {})
+    with connect(settings, url, token, patience_seconds=0) as client:
+        state = _state(client) | ({"pids": server.pids} if server else {})
     if as_json:
         typer.echo(msgspec.json.encode(state))
     else:

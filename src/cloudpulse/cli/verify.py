@@ -53,6 +53,6 @@ def verify(
 def _report(settings: Settings, url: str | None, token: str | None, deep: bool | None) -> bytes:
     if url or is_answering(settings.data):
         params = {} if deep is None else {"deep": str(deep).lower()}
-        client = connect(settings, url, token)
-        return client.request("GET", "/v1/ledger", params=params, timeout=10 * TIMEOUT_SECONDS).content
+        with connect(settings, url, token) as client:
+            return client.request("GET", "/v1/ledger", params=params, timeout=10 * TIMEOUT_SECONDS).content
     return msgspec.json.encode(wiring.ledger_service(settings).report(deep))

@@ -18,12 +18,14 @@ from cloudpulse.lake.chunk import Chunk, decode, empty
 from cloudpulse.ports import DeadLetter, DeadLetters, LogReader
 from cloudpulse.speed.processor import SpeedProcessor
 
-POLL_SECONDS = 0.01
-IDLE_POLL_SECONDS = 0.05
+PACE_SECONDS = 0.2
+"""Between two chunks, unless the last one was full: every chunk costs some milliseconds, however small it is. Answers
+do not wait for it, for they add the journal's tail."""
 RETRY_SECONDS = (0.1, 0.5, 2.0)
 ATTEMPTS = 3
 CACHED_EVENTS = 600_000
 CHUNK_EVENTS = 50_000
+CHUNK_BATCHES = 2_000
 
 log = structlog.get_logger(__name__)
 
@@ -56,6 +58,10 @@ class ChunkSource:
                 chunk = self._decode(after, alone)
             return chunk
 
+    def is_decoded(self, after: int) -> bool:
+        """Whether the chunk that begins above ``after`` is at hand: the other consumer is ahead."""
+        return after in self._cached
+
     def forget(self, through: int) -> None:
         """Drop what the slower consumer has passed."""
         with self._lock:
@@ -65,7 +71,7 @@ class ChunkSource:
     def _decode(self, after: int, alone: bool) -> Chunk | None:
         # End where a cached chunk begins, so that a consumer that lags meets the chunks of the other one.
         end = min((start for start in self._cached if start > after), default=None)
-        batches = self._reader.read(after, 1 if alone else 500, CHUNK_EVENTS)
+        batches = self._reader.read(after, 1 if alone else CHUNK_BATCHES, CHUNK_EVENTS)
         batches = [batch for batch in batches if end is None or batch.seq <= end]
         if not batches:
             return None
@@ -234,16 +240,16 @@ class Loop(threading.Thread):
 
     def run(self) -> None:
         """Follow the journal until ``stop``."""
-        wait = IDLE_POLL_SECONDS
+        wait = 0.0
         while not self._stop_event.wait(wait):
             try:
-                wait = 0.0 if self.step() else min(IDLE_POLL_SECONDS, max(POLL_SECONDS, wait * 1.5))
+                wait = 0.0 if self.step() else PACE_SECONDS
                 self._failures = 0
             except Exception as exc:
                 wait = self._after_failure(exc)
 
     def step(self) -> bool:
-        """Process one chunk; False when there is none."""
+        """Process one chunk; False when no more is likely to wait."""
         after = self._layer.position()
         self._alone = after < self._alone_until
         self._chunk = self._source.next(after, self._alone)
@@ -251,7 +257,7 @@ class Loop(threading.Thread):
             self._layer.idle()
             return False
         self._layer.take(self._chunk, settle=self._alone)
-        return True
+        return self._alone or self._chunk.events >= CHUNK_EVENTS or self._source.is_decoded(self._chunk.last)
 
     def _after_failure(self, exc: Exception) -> float:
         self._failures += 1

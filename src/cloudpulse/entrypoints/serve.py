@@ -79,6 +79,7 @@ async def api(settings: Settings, listener: int) -> None:
         access_log=False,
         log_config=None,
         server_header=False,
+        proxy_headers=False,  # trusted_proxies decides whose headers count
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     watch.look()

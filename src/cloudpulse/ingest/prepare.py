@@ -6,6 +6,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Literal
 from uuid import UUID
 
@@ -60,9 +61,7 @@ def prepare(
         cells=[], rejections=rejections,
     )  # fmt: skip
     plain, with_remote = _prefixes(sender, received_at)
-    now_minute = received_at.strftime("%Y-%m-%dT%H:%M").encode()
-    oldest = (received_at - times.LIVE_WINDOW).strftime("%Y-%m-%dT%H:%M").encode()
-    newest = (received_at + times.FUTURE_LIMIT).strftime("%Y-%m-%dT%H:%M").encode()
+    oldest, now_minute, newest = _minutes_around(received_at.replace(second=0, microsecond=0))
     encode, hashed, pack, id_text = codec.encode_event, codec.payload_hash, codec.pack_id, codec.id_text
     for index, event in events:
         try:
@@ -141,6 +140,16 @@ def _encode_with_address(
     return codec.encode_event(event), hashed
 
 
+@lru_cache(maxsize=16)
+def _minutes_around(minute: dt.datetime) -> tuple[bytes, bytes, bytes]:
+    """The minutes at the edges of what counts as live, as text, and the present one between them."""
+    return _text(minute - times.LIVE_WINDOW), _text(minute), _text(minute + times.FUTURE_LIMIT)
+
+
+def _text(moment: dt.datetime) -> bytes:
+    return moment.strftime("%Y-%m-%dT%H:%M").encode()
+
+
 def _wants_remote(event: Event) -> bool:
     metadata = event.metadata
     return event.source in ("web", "mobile") and (
@@ -150,7 +159,7 @@ def _wants_remote(event: Event) -> bool:
 
 def _cell_at_the_edge(timestamp: dt.datetime, received_at: dt.datetime, event_type: str) -> Cell:
     counted = times.effective(timestamp, received_at)
-    return counted.strftime("%Y-%m-%dT%H:%M").encode(), event_type, times.is_live(timestamp, received_at)
+    return _text(counted), event_type, times.is_live(timestamp, received_at)
 
 
 def _minute_number(text: bytes) -> int:

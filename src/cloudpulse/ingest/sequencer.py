@@ -23,6 +23,9 @@ from cloudpulse.ports import EventLog, IdIndex
 GROUP_EVENTS = 20_000
 """A group takes requests until it holds this many events: one journal row."""
 
+GATHER_SECONDS = 0.001
+"""Where several callers wait, a group gathers for so long: fewer, larger commits. A lone caller never waits for it."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -72,6 +75,7 @@ class Sequencer:
         self._queue: queue.SimpleQueue[tuple[Prepared, Any] | None] = queue.SimpleQueue()
         self._unrecorded: list[Batch] = []
         self._stopping = False
+        self._crowded = False
         self._thread = threading.Thread(target=self._run, name="sequencer", daemon=True)
 
     def start(self) -> None:
@@ -95,6 +99,7 @@ class Sequencer:
     def _run(self) -> None:
         while not self._stopping:
             group = self._take()
+            self._crowded = len(group) > 1
             outcomes, broken = self._commit(group)
             self._gate.leave(sum(len(prepared.keys) for prepared, _ in group))
             self._deliver(outcomes)
@@ -105,6 +110,8 @@ class Sequencer:
         group: list[tuple[Prepared, Any]] = []
         events = 0
         item = self._queue.get()
+        if self._crowded:
+            time.sleep(GATHER_SECONDS)
         while True:
             if item is None:
                 self._stopping = True
