@@ -11,6 +11,7 @@ from litestar.response.base import ASGIResponse
 from litestar.testing import TestClient
 
 from cloudpulse.api import app as app_module
+from cloudpulse.api.answer import JsonAnswer
 from cloudpulse.api.guards import requires
 from cloudpulse.auth.clients import ClientService
 from cloudpulse.auth.tokens import TokenService
@@ -37,7 +38,7 @@ async def hot(request: Request[Any, Any, Any]) -> ASGIResponse:
         raise Overloaded("Try again later.", retry_after_seconds=7)
     if body == b"broken":
         raise RuntimeError("secret detail")
-    return ASGIResponse(body=body + b" " + request.auth.client_id.encode(), media_type="text/plain")
+    return JsonAnswer(msgspec.json.encode(Probe(f"{body.decode()} {request.auth.client_id}")))
 
 
 @get("/v1/probe/broken", sync_to_thread=False)

@@ -21,7 +21,7 @@ def test_a_client_exchanges_its_secret_for_a_token(http, services, kind):
     principal = services.tokens.verify(body["access_token"])
     assert (principal.client_id, principal.app) == (made.client_id, "web-shop")
     used = http.post("/v1/probe/hot", content=b"hi", headers={"Authorization": f"Bearer {body['access_token']}"})
-    assert used.text == f"hi {made.client_id}"
+    assert used.json() == {"text": f"hi {made.client_id}"}
 
 
 def test_wrong_credentials_are_an_invalid_client(http, services):

@@ -5,7 +5,6 @@ from typing import Any
 
 import msgspec
 from litestar import Litestar, Request, Response, Router, get
-from litestar._openapi.schema_generation import SchemaCreator
 from litestar.enums import MediaType
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
@@ -48,10 +47,10 @@ class UnionRows(OpenAPISchemaPlugin):
             return isinstance(value, type) and issubclass(value, msgspec.Struct)
         return False
 
-    def to_openapi_schema(self, field_definition: FieldDefinition, schema_creator: SchemaCreator) -> Schema:
+    def to_openapi_schema(self, field_definition: FieldDefinition, schema_creator: Any) -> Schema:
         """An object with the fields of the struct."""
         fields = msgspec.structs.fields(field_definition.annotation)
-        return schema_creator.create_component_schema(
+        schema: Schema = schema_creator.create_component_schema(
             field_definition,
             required=sorted(field.encode_name for field in fields if field.required),
             property_fields={
@@ -59,6 +58,7 @@ class UnionRows(OpenAPISchemaPlugin):
                 for field in fields
             },
         )
+        return schema
 
 
 openapi_config = OpenAPIConfig(
