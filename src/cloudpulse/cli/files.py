@@ -56,7 +56,7 @@ class Source(AbstractContextManager["Source"]):
         self._opened = ExitStack()
         self._spool: IO[bytes] | None = None
         if name == "-":
-            self._spool = self._opened.enter_context(tempfile.TemporaryFile())
+            self._spool = self._opened.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - a context is entered
             shutil.copyfileobj(sys.stdin.buffer, self._spool)
 
     def __exit__(self, *_: object) -> None:
