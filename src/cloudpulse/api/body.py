@@ -20,6 +20,10 @@ def raw_headers(request: Request[Any, Any, Any]) -> RawHeaders:
     return dict(request.scope["headers"])
 
 
+ZSTD_STEP_BYTES = 512
+"""So much is inflated before the size is looked at: at most 16 MiB, for 4 bytes may stand for a block of 128 KiB."""
+
+
 async def read_body(request: Request[Any, Any, Any], headers: RawHeaders, limit: int) -> bytes:
     """The inflated body. Raises ``TooLarge``, ``UnsupportedMedia``, or ``UserError`` for a damaged one."""
     length = headers.get(b"content-length", b"0")
@@ -73,11 +77,21 @@ def _inflate_gzip(body: bytes, limit: int) -> bytes:
 
 
 def _inflate_zstd(body: bytes, limit: int) -> bytes:
-    reader = zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(body, read_across_frames=True)
-    out = b"".join(iter(lambda: reader.read(1 << 20) if reader.tell() <= limit else b"", b""))
-    if len(out) > limit:
-        raise _too_large(limit)
-    return out
+    new_frame = zstandard.ZstdDecompressor(max_window_size=1 << 27).decompressobj
+    frame = new_frame()
+    out = bytearray()
+    rest = memoryview(body)
+    while rest:
+        if frame.eof:
+            frame = new_frame()
+        step = rest[:ZSTD_STEP_BYTES]
+        out += frame.decompress(step)
+        if len(out) > limit:
+            raise _too_large(limit)
+        rest = rest[len(step) - len(frame.unused_data) :]
+    if not frame.eof:
+        raise EOFError("it ends too early")
+    return bytes(out)
 
 
 def _too_large(limit: int) -> TooLarge:

@@ -1,4 +1,4 @@
-"""What a connection tells about its sender: address, browser, country. Headers of proxies count only from trusted ones."""
+"""What a connection tells about its sender: address, browser, country. Only trusted proxies may say otherwise."""
 
 from functools import lru_cache
 from typing import Any, Literal

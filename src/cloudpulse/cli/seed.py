@@ -30,6 +30,8 @@ TICK_SECONDS = 0.25
 CROWD_SECONDS = 40
 """A visit steps about every 25 seconds and a crowd of this many seconds' events gives each that pace."""
 
+MAX_CROWD = 5_000
+
 app = typer.Typer(add_completion=False)
 
 
@@ -96,7 +98,9 @@ def _send_live(client: Client, random: Random, rate: float, events: int | None) 
     with _progress() as progress:
         task = progress.add_task("now", total=events)
         try:
-            for batch in _paced(Crowd(random, max(3, int(rate * CROWD_SECONDS))), rate, events, time.monotonic):
+            for batch in _paced(
+                Crowd(random, min(MAX_CROWD, max(3, int(rate * CROWD_SECONDS)))), rate, events, time.monotonic
+            ):
                 _deliver(client, [encode_event(event) for event in batch])
                 sent += len(batch)
                 progress.update(task, completed=sent)

@@ -22,6 +22,7 @@ from cloudpulse.settings import Settings
 
 SETTINGS_VARIABLE = "CLOUDPULSE_SETTINGS"
 FATAL_EXIT = 70
+LAST_ANSWERS_SECONDS = 0.5
 GRACE_SECONDS = 3
 FIRST_LOGIN_FILE = "first-login"
 ALL_SCOPES = ("events:write", "events:read", "admin")
@@ -55,7 +56,7 @@ async def api(settings: Settings, listener: int) -> None:
     from cloudpulse.entrypoints.watch import Watch
     from cloudpulse.serving.lookup import EventLookup
 
-    ingest = wiring.ingest(settings, deliver_on(asyncio.get_running_loop()), fatal=lambda: os._exit(FATAL_EXIT))
+    ingest = wiring.ingest(settings, deliver_on(asyncio.get_running_loop()), fatal=_end_soon)
     serving = wiring.serving(settings)
     clients = wiring.local_clients(settings)
     _make_first_client(settings, clients)
@@ -125,13 +126,18 @@ def pipeline(settings: Settings) -> None:
 
 def _on_exit(server: Any, announce: Callable[[], None]) -> None:
     """Tell open streams that the server wants to end: it waits for them."""
-    handle_exit = server.handle_exit
 
-    def handle(number: int, frame: Any) -> None:
+    def handle(*_: Any) -> None:
         announce()
-        handle_exit(number, frame)
+        # Uvicorn's own handler would raise the signal again after serving: nothing after it would be closed.
+        server.should_exit = True
 
     server.handle_exit = handle
+
+
+def _end_soon() -> None:
+    """End the process once the last answers are out; the supervisor starts it again."""
+    threading.Timer(LAST_ANSWERS_SECONDS, os._exit, (FATAL_EXIT,)).start()
 
 
 def _make_first_client(settings: Settings, clients: Any) -> None:

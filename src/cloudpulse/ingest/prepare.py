@@ -103,13 +103,17 @@ def new_id(sender: Sender, index: int) -> UUID:
     if sender.idempotency_key is None:
         return uuid7()
     seed = msgspec.json.encode([sender.client_id, sender.idempotency_key, index])
-    return UUID(bytes=hashlib.sha256(seed).digest()[:16], version=8)
+    return _uuid(hashlib.sha256(seed).digest()[:16], version=8)
 
 
 def uuid7() -> UUID:
     """A random UUID that begins with the time in milliseconds (RFC 9562, section 5.7)."""
-    value = (time.time_ns() // 1_000_000).to_bytes(6, "big") + os.urandom(10)
-    return UUID(int=int.from_bytes(value, "big") & ~(0xF << 76) & ~(0x3 << 62) | (7 << 76) | (2 << 62))
+    return _uuid((time.time_ns() // 1_000_000).to_bytes(6, "big") + os.urandom(10), version=7)
+
+
+def _uuid(value: bytes, version: int) -> UUID:
+    # By hand: Python's own constructor knows versions 6 to 8 only from 3.14 on.
+    return UUID(int=int.from_bytes(value, "big") & ~(0xF << 76) & ~(0x3 << 62) | (version << 76) | (2 << 62))
 
 
 def digest(app_cells: Iterable[tuple[str, Iterable[Cell]]]) -> tuple[Count, ...]:

@@ -100,10 +100,11 @@ class Sequencer:
         while not self._stopping:
             group = self._take()
             self._crowded = len(group) > 1
-            outcomes, broken = self._commit(group)
+            was_broken = self._broken
+            outcomes = self._commit(group)
             self._gate.leave(sum(len(prepared.keys) for prepared, _ in group))
             self._deliver(outcomes)
-            if broken:
+            if self._broken and not was_broken:
                 self._fatal()
 
     def _take(self) -> list[tuple[Prepared, Any]]:
@@ -122,24 +123,30 @@ class Sequencer:
                 return group
             item = self._queue.get()
 
-    def _commit(self, group: Sequence[tuple[Prepared, Any]]) -> tuple[list[tuple[Any, Outcome]], bool]:
+    def _commit(self, group: Sequence[tuple[Prepared, Any]]) -> list[tuple[Any, Outcome]]:
         waiting = [(prepared, token) for prepared, token in group if token is not None]
         try:
-            self._catch_up()
-            decided = decide([prepared for prepared, _ in waiting], self._index, int(self._clock()))
-            batch = to_batch(decided)
-            if batch is not None:
-                self._append(batch)
-            elif self._gate.trim_through:
-                self._log.trim(self._gate.trim_through)
+            receipts = self._store([prepared for prepared, _ in waiting])
         except Overloaded as error:
-            return [(token, error) for _, token in waiting], False
-        except Exception as error:
+            return [(token, error) for _, token in waiting]
+        except Exception:
             log.exception("commit failed", events=sum(len(prepared.keys) for prepared, _ in waiting))
-            refusal = Overloaded("The events could not be stored just now; none of them was kept. Send them again.")
-            refusal.__cause__ = error
-            return [(token, refusal) for _, token in waiting], True
-        return [(token, one.receipt) for (_, token), one in zip(waiting, decided, strict=True)], False
+            # What the stores hold now, only a new process can tell.
+            self._broken = True
+            return [(token, Overloaded(_NOT_STORED)) for _, token in waiting]
+        return [(token, receipt) for (_, token), receipt in zip(waiting, receipts, strict=True)]
+
+    def _store(self, requests: list[Prepared]) -> list[Receipt]:
+        if self._broken:
+            raise Overloaded(_NOT_STORED)
+        self._catch_up()
+        decided = decide(requests, self._index, int(self._clock()))
+        batch = to_batch(decided)
+        if batch is not None:
+            self._append(batch)
+        elif self._gate.trim_through:
+            self._log.trim(self._gate.trim_through)
+        return [one.receipt for one in decided]
 
     def _append(self, batch: Batch) -> None:
         batch = msgspec.structs.replace(batch, seq=self._log.append(batch, self._gate.trim_through))
@@ -159,6 +166,7 @@ class Sequencer:
             self._unrecorded.pop(0)
 
 
+_NOT_STORED = "The events could not be stored just now; none of them was kept. Send them again."
 _NOTHING = Prepared(
     app="", received_at=0, indexes=[], keys=[], packed=[], stored=[], id_texts=[], cells=[], rejections=[]
 )  # fmt: skip
