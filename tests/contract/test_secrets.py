@@ -64,3 +64,9 @@ def test_remove_forgets_all_versions_of_one_name(secrets):
 
 def test_a_version_does_not_show_its_value_in_repr(secrets):
     assert "hidden" not in repr(secrets.put("signing", "hidden", NOW))
+
+
+def test_versions_that_are_still_valid_follow_the_newest_first(secrets):
+    for number in range(6):
+        secrets.put("signing", str(number), NOW + number, keep_previous_seconds=60)
+    assert values(secrets, "signing", NOW + 10) == ["5", "4", "3", "2", "1", "0"]
