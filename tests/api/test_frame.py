@@ -134,7 +134,9 @@ def test_liveness_and_readiness(http, services):
 def test_metrics_count_requests_and_show_gauges(http):
     http.get("/healthz")
     http.get("/no/such/path")
-    text = http.get("/metrics").text
+    answer = http.get("/metrics")
+    assert answer.headers["content-type"] == "text/plain; version=1.0.0; charset=utf-8"
+    text = answer.text
     assert 'cloudpulse_requests_total{method="GET",route="/healthz",status="200"}' in text
     assert 'cloudpulse_requests_total{method="other",route="other",status="404"}' in text
     assert "/no/such/path" not in text

@@ -58,7 +58,7 @@ def render(request: Request[Any, Any, Any], exc: Exception) -> Response[bytes]:
     if isinstance(exc, HTTPException):
         title = HTTPStatus(exc.status_code).phrase
         code = _CODES.get(exc.status_code, "internal_error" if exc.status_code >= 500 else "bad_request")
-        return _response(exc.status_code, code, title, exc.detail, headers=exc.headers)
+        return _response(exc.status_code, code, title, _sentence(request, exc), headers=exc.headers)
     # The text of a foreign exception may quote an event, so only its kind and place are logged.
     place = "".join(traceback.format_tb(exc.__traceback__, limit=-5))
     _log.error("request failed", error=type(exc).__name__, place=place, request_id=_id(request))
@@ -89,6 +89,14 @@ def _headers(exc: CloudPulseError) -> dict[str, str] | None:
     if isinstance(exc, Overloaded):
         return {"Retry-After": str(exc.retry_after_seconds)}
     return None
+
+
+def _sentence(request: Request[Any, Any, Any], exc: HTTPException) -> str:
+    if exc.status_code == 404:
+        return f"There is nothing at {request.scope['path']}."
+    if exc.status_code == 405:
+        return f"{request.method} is not served here; use {(exc.headers or {}).get('allow')}."
+    return exc.detail
 
 
 def _field_errors(exc: ValidationException) -> tuple[FieldError, ...]:

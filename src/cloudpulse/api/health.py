@@ -16,6 +16,9 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     status: str = "ok"
 
 
+TEXT = CONTENT_TYPE_LATEST.removesuffix("; charset=utf-8")  # litestar adds it
+
+
 @get("/healthz", sync_to_thread=False)
 def alive() -> Health:
     """The process lives."""
@@ -34,7 +37,7 @@ def ready(request: Request[Any, Any, Any]) -> Health:
 def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Counters and gauges as Prometheus text."""
     text = telemetry.exposition(request.app.state.services.health.gauges())
-    return Response(text, media_type=CONTENT_TYPE_LATEST)
+    return Response(text, media_type=TEXT)
 
 
 health_routes = [alive, ready, metrics]
