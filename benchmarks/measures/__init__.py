@@ -1,0 +1,14 @@
+"""What is measured, by name, in the order in which it runs."""
+
+from benchmarks.measures import batches, memory, queries, singles, size, startup, steady
+from benchmarks.run import Measure
+
+MEASURES: dict[str, Measure] = {
+    "startup": startup.measure,
+    "steady": steady.measure,
+    "singles": singles.measure,
+    "batches": batches.measure,
+    "size": size.measure,
+    "queries": queries.measure,
+    "memory": memory.measure,
+}
