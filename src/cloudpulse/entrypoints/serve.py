@@ -45,6 +45,9 @@ def main() -> None:
             runner.run(api(settings, listener))
     else:
         pipeline(settings)
+    # All is closed. DuckDB would report what its threads still hold, at length, when the interpreter ends.
+    sys.stdout.flush()
+    os._exit(0)
 
 
 async def api(settings: Settings, listener: int) -> None:

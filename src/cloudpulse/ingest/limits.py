@@ -62,7 +62,7 @@ class Reserve:
 
     def keep(self) -> None:
         """Take the space, where there is clearly enough."""
-        if self._path.exists() or free_bytes(self._path.parent) < 4 * self._size_bytes:
+        if not self._size_bytes or self._path.exists() or free_bytes(self._path.parent) < 4 * self._size_bytes:
             return
         with self._path.open("wb") as file:
             os.posix_fallocate(file.fileno(), 0, self._size_bytes)

@@ -76,6 +76,7 @@ class Sequencer:
         self._unrecorded: list[Batch] = []
         self._stopping = False
         self._crowded = False
+        self._broken = False
         self._thread = threading.Thread(target=self._run, name="sequencer", daemon=True)
 
     def start(self) -> None:
