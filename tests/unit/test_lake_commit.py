@@ -306,3 +306,12 @@ def test_anyone_can_read_the_table(lake, settings, tmp_path):
     assert dict(counts) == dict.fromkeys(EVENT_TYPES, 2)
     expected = sorted(table.to_pylist(), key=lambda row: row["event_id"])
     assert sorted(rows_of(lake).to_pylist(), key=lambda row: row["event_id"]) == expected
+
+
+@pytest.mark.parametrize("name", ["two words", "c#d", "g?h", "e%20f", "ü"])
+def test_the_data_folder_may_have_any_name(tmp_path, name):
+    settings = Settings(data=tmp_path / name)
+    assert Lake(settings).append(chunk(1, 1).table, None, at(1))
+    assert rows_of(Lake(settings)).num_rows == 3
+    assert all(Path(file.path).exists() for file in SnapshotReader(settings).current().files)
+    assert [path.name for path in tmp_path.iterdir()] == [name]

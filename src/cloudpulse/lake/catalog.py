@@ -7,7 +7,7 @@ from typing import Any
 from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.exceptions import NamespaceAlreadyExistsError, TableAlreadyExistsError
 from pyiceberg.table import Table
-from sqlalchemy import event, text
+from sqlalchemy import URL, event, text
 
 from cloudpulse.lake import tables
 from cloudpulse.lake.fileio import make_directory
@@ -28,7 +28,7 @@ def open_catalog(settings: Settings) -> SqlCatalog:
     make_directory(folder)
     catalog = SqlCatalog(
         CATALOG,
-        uri=f"sqlite:///{folder / 'catalog.db'}",
+        uri=URL.create("sqlite", database=str(folder / "catalog.db")).render_as_string(),
         warehouse=f"file://{folder}",
         **{"py-io-impl": "cloudpulse.lake.fileio.DurableFileIO"},
     )

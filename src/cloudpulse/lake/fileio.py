@@ -4,15 +4,17 @@ import io
 import os
 from pathlib import Path
 from typing import cast
-from urllib.parse import urlsplit
 
 from pyiceberg.io import OutputStream
 from pyiceberg.io.pyarrow import PyArrowFile, PyArrowFileIO
+from pyiceberg.typedef import EMPTY_DICT, Properties
+
+_LOCAL = "file://"
 
 
 def local_path(location: str) -> str:
     """The path behind a ``file://`` location; any other location as it is."""
-    return location.removeprefix("file://")
+    return location.removeprefix(_LOCAL)
 
 
 def sync_directory(folder: str | Path) -> None:
@@ -83,9 +85,16 @@ class _DurableFile(PyArrowFile):
 class DurableFileIO(PyArrowFileIO):
     """pyiceberg's file system, with local files synced on close; object stores need no more."""
 
+    @staticmethod
+    def parse_location(location: str, properties: Properties = EMPTY_DICT) -> tuple[str, str, str]:
+        """(scheme, host, path); a local path is taken as it is, for ``#`` and ``?`` may stand in a folder's name."""
+        if location.startswith(_LOCAL):
+            return "file", "", local_path(location)
+        return PyArrowFileIO.parse_location(location, properties)
+
     def new_output(self, location: str) -> PyArrowFile:
         """A file to write at ``location``."""
         output = super().new_output(location)
-        if urlsplit(location).scheme in ("", "file"):
+        if location.startswith(_LOCAL):
             return _DurableFile(location=location, path=output._path, fs=output._filesystem)
         return output
