@@ -4,7 +4,7 @@ import datetime as dt
 from typing import Annotated, Any
 
 from litestar import Request, get
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 from cloudpulse.api.guards import requires
 from cloudpulse.errors import InvalidParameter
@@ -13,24 +13,24 @@ from cloudpulse.serving.request import FILTERS, Dimension, Interval, QueryAnswer
 
 _PARAMETERS = frozenset({"query_type", "date_from", "date_to", "event_type", "limit", "tz", "interval", "by", *FILTERS})
 
-Exact = Annotated[str | None, Parameter(description="Only events with exactly this value.")]
+Exact = Annotated[str | None, QueryParameter(description="Only events with exactly this value.")]
 
 
 @get("/v1/query", guards=[requires("events:read")], sync_to_thread=True, summary="Ask one of six questions")
 def run_query(
     request: Request[Any, Any, Any],
-    query_type: Annotated[QueryType, Parameter(description="The question.")],
-    date_from: Annotated[dt.date, Parameter(description="First day, in `tz`.")],
-    date_to: Annotated[dt.date, Parameter(description="Last day, in `tz`; inclusive.")],
-    event_type: Annotated[EventType | None, Parameter(description="Only events of this type.")] = None,
-    limit: Annotated[int | None, Parameter(description="Rows at most; by default 10 to 10,000.")] = None,
-    tz: Annotated[str, Parameter(description="IANA time zone whose midnights divide the days.")] = "UTC",
+    query_type: Annotated[QueryType, QueryParameter(description="The question.")],
+    date_from: Annotated[dt.date, QueryParameter(description="First day, in `tz`.")],
+    date_to: Annotated[dt.date, QueryParameter(description="Last day, in `tz`; inclusive.")],
+    event_type: Annotated[EventType | None, QueryParameter(description="Only events of this type.")] = None,
+    limit: Annotated[int | None, QueryParameter(description="Rows at most; by default 10 to 10,000.")] = None,
+    tz: Annotated[str, QueryParameter(description="IANA time zone whose midnights divide the days.")] = "UTC",
     interval: Annotated[
-        Interval | None, Parameter(description="Width of a bucket: timeseries (hour) and uniques (hour, day).")
+        Interval | None, QueryParameter(description="Width of a bucket: timeseries (hour) and uniques (hour, day).")
     ] = None,
-    by: Annotated[Dimension | None, Parameter(description="What breakdown groups by.")] = None,
+    by: Annotated[Dimension | None, QueryParameter(description="What breakdown groups by.")] = None,
     app: Exact = None,
-    source: Annotated[Source | None, Parameter(description="Only events of this source.")] = None,
+    source: Annotated[Source | None, QueryParameter(description="Only events of this source.")] = None,
     country: Exact = None,
     browser: Exact = None,
     os: Exact = None,
