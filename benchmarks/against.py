@@ -28,13 +28,13 @@ def product_load(run: Run, batch: int, connections: int, seconds: int, at_end: A
         wrk(server.url, batch, connections, WARM_UP_SECONDS, server.token)
         before, cpu = progress.accepted(), server.cpu_seconds()
         load = wrk(server.url, batch, connections, seconds, server.token)
-        details = at_end(server, progress)
-        used = {role: round((total - cpu[role]) / load.seconds, 2) for role, total in server.cpu_seconds().items()}
+        used = server.cores_used(cpu, load.seconds)
+        details = {"cores_used": used, **at_end(server, progress)}
         durable = progress.accepted() - before
         if durable < (load.requests - load.refused) * batch:
             raise RuntimeError(f"{durable} events in the journal, fewer than were acknowledged: {load}")
     facts = {"refused": load.refused, "broken": load.broken, "p50_ms": load.p50_ms, "p99_ms": load.p99_ms}
-    return load, facts | {"cores_used": used} | details
+    return load, facts | details
 
 
 def against_floor(

@@ -11,6 +11,8 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
+TABLE_WIDTH = 130
+
 
 class Goal(msgspec.Struct, frozen=True):
     """A limit in the figure's unit, and the least share of the floor."""
@@ -107,4 +109,4 @@ def print_table(figures: list[Figure]) -> None:
             "" if figure.floor is None else number(figure.floor),
             "" if figure.ratio is None else f"{figure.ratio:.2f}",
         )
-    Console().print(table)
+    Console(width=max(TABLE_WIDTH, Console().width)).print(table)

@@ -34,8 +34,16 @@ class Product(msgspec.Struct, frozen=True, kw_only=True):
         return float(sum(process.memory_full_info().pss for process in self.processes.values())) / 1e6
 
     def cpu_seconds(self) -> dict[str, float]:
-        """What each process has used so far."""
-        return {role: sum(process.cpu_times()[:2]) for role, process in self.processes.items()}
+        """What each process has used so far; ``load`` is ended load generators, ``all`` everything on the machine."""
+        children, everything = os.times(), psutil.cpu_times()
+        return {role: sum(process.cpu_times()[:2]) for role, process in self.processes.items()} | {
+            "load": children.children_user + children.children_system,
+            "all": sum(everything) - everything.idle - everything.iowait - everything.guest - everything.guest_nice,
+        }
+
+    def cores_used(self, before: dict[str, float], seconds: float) -> dict[str, float]:
+        """Cores in use since ``before``, by the names of ``cpu_seconds``."""
+        return {name: round((total - before[name]) / seconds, 2) for name, total in self.cpu_seconds().items()}
 
 
 @contextmanager

@@ -65,7 +65,7 @@ def _measure(asker: Asker, question: Question, details: dict[str, Any]) -> Figur
 def _questions(made: Made) -> Iterator[Question]:
     whole = {"date_from": made.first_day, "date_to": made.last_day}
     days = [made.last_day - back * DAY for back in range(WARM_UPS + TIMES)]
-    events = f"{made.events / 1e6:g} M events"
+    events = f"{made.events / 1e6:.3g} M events"
     yield Question(
         f"{events}: event_count, {DAYS} days", "/v1/query", cycle([{"query_type": "event_count", **whole}]), 10
     )

@@ -23,7 +23,7 @@ def measure(run: Run) -> Iterator[Figure]:
         _pace(server, WARM_UP_SECONDS)
         before = server.cpu_seconds()
         paced = _pace(server, seconds)
-        used = {role: round((total - before[role]) / seconds, 2) for role, total in server.cpu_seconds().items()}
+        used = server.cores_used(before, seconds)
     details = {
         "refused": paced.refused,
         "client_late_p99_ms": _percentile(paced.late, 99),
