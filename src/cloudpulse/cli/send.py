@@ -8,7 +8,7 @@ import msgspec
 
 from cloudpulse.cli.client import Client, Refused
 
-BATCH_EVENTS = 2_000
+BATCH_EVENTS = 5_000
 BATCH_BYTES = 4_000_000
 
 Item = TypeVar("Item")

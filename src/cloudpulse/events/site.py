@@ -111,4 +111,4 @@ BOTS = (
     "Mozilla/5.0 (compatible; AhrefsBot/7.0; +http://ahrefs.com/robot/)",
 )
 
-SERVERS = ("python-httpx/0.28.1", "okhttp/4.12.0", "Go-http-client/2.0")
+SERVERS = ("okhttp/4.12.0", "Shop-Backend/2.3", "Shop-Warehouse/1.8")

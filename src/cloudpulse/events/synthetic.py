@@ -21,7 +21,7 @@ RHYTHM = (2, 1, 1, 1, 1, 2, 3, 5, 8, 10, 11, 11, 10, 11, 11, 10, 9, 9, 10, 11, 1
 WEEKEND = 0.6
 KNOWN_USERS = 5_000
 BOT_SHARE = 0.04
-API_SHARE = 0.12
+API_SHARE = 0.06
 ERROR_SHARE = 0.03
 
 Step = tuple[float, Event]
