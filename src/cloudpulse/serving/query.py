@@ -5,23 +5,19 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Sequence
-from itertools import groupby
 from typing import Any
 
-import msgspec
-import pyarrow as pa
-
-from cloudpulse.errors import LogTrimmed, StoreError, UserError
+from cloudpulse.events.model import Count
 from cloudpulse.events.times import from_micros, rfc3339
 from cloudpulse.lake.snapshot import LakeFile
-from cloudpulse.ports import Limits, LogReader, Relation, Rows, Warehouse
+from cloudpulse.ports import LogReader, Warehouse
 from cloudpulse.serving import sql
-from cloudpulse.serving.cache import LruCache
+from cloudpulse.serving.execution import Execution, Executor
+from cloudpulse.serving.newest import newest
 from cloudpulse.serving.request import (
     Bucket,
     ErrorEvent,
     EventCount,
-    Plan,
     QueryAnswer,
     QueryRequest,
     ResultRow,
@@ -29,13 +25,8 @@ from cloudpulse.serving.request import (
     Uniques,
     plan,
 )
-from cloudpulse.serving.tail import MINUTE, Snapshots, TailReader, View, counts
+from cloudpulse.serving.tail import MINUTE, Snapshots, counts
 from cloudpulse.settings import Settings
-
-CACHED_ROWS = 200_000
-TRIES = 3
-
-LakeCache = LruCache[tuple[Any, ...], Rows]
 
 
 class QueryService:
@@ -50,15 +41,13 @@ class QueryService:
         now: Callable[[], dt.datetime],
     ) -> None:
         self._settings = settings
-        self._warehouse = warehouse
-        self._tail = TailReader(settings.data / "tail", snapshots, log_reader, now)
-        self._cache: LakeCache = LruCache(CACHED_ROWS, lambda rows: len(rows.rows) + 1)
+        self.executor = Executor(settings, snapshots, log_reader, warehouse, now)
 
     def run(self, request: QueryRequest) -> QueryAnswer:
         """Answer one query; raises ``InvalidParameter``, ``UserError``, ``QueryTimeout`` or ``StoreError``."""
         started = time.perf_counter()
         checked = plan(request, self._settings)
-        execution, rows, truncated = self._answer(checked)
+        execution, (rows, truncated) = self.executor.run(checked, QUERIES[checked.query_type])
         return QueryAnswer(
             query_type=checked.query_type,
             query_execution_id=str(uuid.uuid4()),
@@ -72,97 +61,6 @@ class QueryService:
             cached=execution.cached,
             complete_until=rfc3339(from_micros(execution.view.seen_at)),
         )
-
-    def _answer(self, checked: Plan) -> tuple["Execution", list[ResultRow], bool]:
-        """Files and batches may go while they are read: then the whole answer starts over with a new view."""
-        for _ in range(TRIES):
-            try:
-                execution = Execution(self._settings, self._warehouse, self._tail, self._cache, checked)
-                rows, truncated = QUERIES[checked.query_type](execution)
-                return execution, rows, truncated
-            except (FileNotFoundError, LogTrimmed) as exc:
-                gone = exc
-        raise StoreError(f"What the query reads has gone: {gone}. Run 'cloudpulse doctor' if this stays.") from gone
-
-
-class Execution:
-    """One try at one plan over one view; adds up what it reads."""
-
-    def __init__(
-        self, settings: Settings, warehouse: Warehouse, tail: TailReader, cache: LakeCache, checked: Plan
-    ) -> None:
-        self._settings = settings
-        self._warehouse = warehouse
-        self._tail = tail
-        self._cache = cache
-        self.plan = checked
-        self.view: View = tail.view()
-        self.scanned_bytes = 0
-        self._hits = 0
-        self._reads = 0
-
-    @property
-    def cached(self) -> bool:
-        """Whether something came from the cache and nothing of the lake was read."""
-        return self._hits > 0 and self._reads == 0
-
-    def files(self) -> list[LakeFile]:
-        """The lake files that may hold rows of the plan: by type, and by first and last time."""
-        start, end = self.plan.calendar.start, self.plan.calendar.end
-        return [
-            file
-            for file in self.view.files
-            if file.max_timestamp >= start
-            and file.min_timestamp < end
-            and self.plan.event_type in (None, file.event_type)
-        ]
-
-    def tail_rows(self) -> pa.Table | None:
-        """The rows of the tail; a tail beyond ``tail_max_events`` is left out, and the view says so."""
-        if self.view.tail_events > self._settings.tail_max_events:
-            self.view = self.view.without_tail()
-        return self._tail.rows(self.view, self.plan)
-
-    def condition(self, files: Sequence[LakeFile]) -> sql.Condition:
-        """The plan's condition; without the range where the files, and always the tail, lie within it."""
-        start, end = self.plan.calendar.start, self.plan.calendar.end
-        within = all(start <= file.min_timestamp and file.max_timestamp < end for file in files)
-        return sql.Condition(self.plan.filters, None if within else (start, end))
-
-    def select(self, statement: sql.Statement, files: Sequence[LakeFile], rows: pa.Table | None = None) -> Rows:
-        """Run a statement over files and rows; what needs files alone comes from the cache when it was asked before."""
-        if not files and rows is None:
-            return Rows(columns=[], rows=[])
-        paths = tuple(sorted(file.path for file in files))
-        key = (statement.sql, statement.parameters, paths)
-        known = self._cache.get(key) if rows is None else None
-        if known is not None:
-            self._hits += 1
-            return known
-        self._account(files)
-        limits = Limits(rows=self._max_rows, seconds=self._settings.query_timeout_seconds)
-        answer = self._warehouse.run(statement.sql, statement.parameters, {"events": Relation(paths, rows)}, limits)
-        if rows is None:
-            self._cache.put(key, answer)
-        return answer
-
-    @property
-    def _max_rows(self) -> int:
-        """Statements limit themselves; a time series is as long as its range has minutes."""
-        return (self.plan.calendar.end - self.plan.calendar.start) // MINUTE + self._settings.query_max_rows
-
-    def _account(self, files: Sequence[LakeFile]) -> None:
-        """Add the files' sizes: whole files, though only the columns and row groups needed are read."""
-        if not files:
-            return
-        self._reads += 1
-        self.scanned_bytes += sum(file.bytes for file in files)
-        allowed = self._settings.query_max_scanned_bytes
-        if self.scanned_bytes > allowed:
-            raise UserError(
-                f"The query would scan {self.scanned_bytes:,} bytes and {allowed:,} are allowed; "
-                "ask for fewer days or for one event_type."
-            )
 
 
 def event_count(execution: Execution) -> tuple[list[ResultRow], bool]:
@@ -205,7 +103,7 @@ def _count(
     execution: Execution,
     statement: Callable[[sql.Condition], sql.Statement],
     key_of_file: Callable[[LakeFile], Any | None],
-    key_of_count: Callable[[Any], Any],
+    key_of_count: Callable[[Count], Any],
 ) -> Counter[Any]:
     """Events per key, of the lake and of the tail; metadata and digests serve where they say enough."""
     totals: Counter[Any] = Counter()
@@ -240,39 +138,20 @@ def top_sessions(execution: Execution) -> tuple[list[ResultRow], bool]:
 
 
 def errors(execution: Execution) -> tuple[list[ResultRow], bool]:
-    """The newest errors; days are read newest first, one, then two, then four, until there are enough."""
-    wanted = execution.plan.limit + 1
-    tail_rows = execution.tail_rows()
-    found = _newest_errors(execution, [], tail_rows, [], wanted)
-    newest_first = sorted(execution.files(), key=lambda file: file.day, reverse=True)
-    days = [list(files) for _, files in groupby(newest_first, key=lambda file: file.day)]
-    step = 1
-    while days:
-        files = [file for day in days[:step] for file in day]
-        if len(found) >= wanted and found[wanted - 1][1] > max(file.max_timestamp for file in files):
-            break
-        found = _newest_errors(execution, files, None, found, wanted)
-        days, step = days[step:], step * 2
+    """The newest errors."""
+    found = newest(execution, sql.ERROR_COLUMNS, execution.plan.limit + 1)
     return _cut([_error(row) for row in found], execution.plan.limit)
 
 
-def _newest_errors(
-    execution: Execution, files: list[LakeFile], rows: pa.Table | None, found: list[tuple[Any, ...]], wanted: int
-) -> list[tuple[Any, ...]]:
-    statement = sql.errors(execution.condition(files), wanted)
-    found = found + execution.select(statement, files, rows).rows
-    return sorted(found, key=lambda row: (row[1], row[0]), reverse=True)[:wanted]
-
-
 def _error(row: tuple[Any, ...]) -> ErrorEvent:
-    event_id, timestamp, session_id, source, properties, *metadata = row
+    timestamp, event_id, session_id, source, properties, *metadata = row
     return ErrorEvent(
         event_id=event_id,
         timestamp=_moment(timestamp),
         session_id=session_id,
         source=source,
-        properties=msgspec.json.decode(properties) if properties else {},
-        metadata={name: value for name, value in zip(sql.METADATA, metadata, strict=True) if value is not None},
+        properties=sql.properties(properties),
+        metadata=sql.metadata(metadata),
     )
 
 

@@ -109,7 +109,7 @@ class QueryAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """A valid request with its defaults filled in."""
+    """A valid request with its defaults filled in; ``before`` is where the page of a list begins."""
 
     query_type: str
     calendar: Calendar
@@ -118,6 +118,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     interval: str
     by: str
     filters: tuple[tuple[str, str], ...]
+    before: tuple[int, str] | None = None
 
     @property
     def counts_by_digest(self) -> bool:
@@ -127,42 +128,45 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 def plan(request: QueryRequest, settings: Settings) -> Plan:
     """Check a request; raises ``InvalidParameter`` with what to do instead."""
-    kind = _one_of("query_type", request.query_type, QUERY_TYPES)
-    event_type = None if request.event_type is None else _one_of("event_type", request.event_type, EVENT_TYPES)
+    kind = one_of("query_type", request.query_type, QUERY_TYPES)
+    event_type = None if request.event_type is None else one_of("event_type", request.event_type, EVENT_TYPES)
     if kind == "errors" and event_type not in (None, "error"):
         raise InvalidParameter("errors lists events of type error; leave event_type out.")
     return Plan(
         query_type=kind,
-        calendar=_calendar(request, settings.query_max_days),
+        calendar=calendar_of(request.tz, request.date_from, request.date_to, settings.query_max_days),
         event_type="error" if kind == "errors" else event_type,
-        limit=_limit(request.limit, _DEFAULT_LIMIT.get(kind, settings.query_max_rows), settings.query_max_rows),
+        limit=limit_of(request.limit, _DEFAULT_LIMIT.get(kind, settings.query_max_rows), settings.query_max_rows),
         interval=_interval(kind, request.interval),
         by=_by(kind, request.by),
-        filters=tuple(sorted((_one_of("filter", name, FILTERS), value) for name, value in request.filters.items())),
+        filters=tuple(sorted((one_of("filter", name, FILTERS), value) for name, value in request.filters.items())),
     )
 
 
-def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> str:
+def one_of(name: str, value: str, allowed: tuple[str, ...]) -> str:
+    """A value that is one of the allowed ones; raises ``InvalidParameter``."""
     if value not in allowed:
         raise InvalidParameter(f"{name} {value!r} is not known; use one of {', '.join(allowed)}.")
     return value
 
 
-def _calendar(request: QueryRequest, max_days: int) -> Calendar:
-    days = (request.date_to - request.date_from).days + 1
+def calendar_of(tz: str, date_from: dt.date, date_to: dt.date, max_days: int) -> Calendar:
+    """The days from one date to another; raises ``InvalidParameter``."""
+    days = (date_to - date_from).days + 1
     if days < 1:
         raise InvalidParameter("date_to lies before date_from; swap them.")
     if days > max_days:
         raise InvalidParameter(f"The range has {days} days; ask for at most {max_days}.")
     try:
-        return Calendar.of(request.tz, request.date_from, request.date_to)
+        return Calendar.of(tz, date_from, date_to)
     except LookupError as exc:
-        raise InvalidParameter(f"tz {request.tz!r} is not known; use an IANA name such as Europe/Berlin.") from exc
+        raise InvalidParameter(f"tz {tz!r} is not known; use an IANA name such as Europe/Berlin.") from exc
     except OverflowError as exc:
         raise InvalidParameter("The dates are out of range; use years 1 to 9998.") from exc
 
 
-def _limit(limit: int | None, default: int, maximum: int) -> int:
+def limit_of(limit: int | None, default: int, maximum: int) -> int:
+    """How many rows to answer; raises ``InvalidParameter``."""
     if limit is not None and not 1 <= limit <= maximum:
         raise InvalidParameter(f"limit must lie between 1 and {maximum}.")
     return min(default, maximum) if limit is None else limit
@@ -173,7 +177,7 @@ def _interval(kind: str, interval: str | None) -> str:
         if interval is not None:
             raise InvalidParameter(f"{kind} has no interval; leave it out.")
         return ""
-    return _one_of("interval", interval or _DEFAULT_INTERVAL[kind], _INTERVALS[kind])
+    return one_of("interval", interval or _DEFAULT_INTERVAL[kind], _INTERVALS[kind])
 
 
 def _by(kind: str, by: str | None) -> str:
@@ -183,4 +187,4 @@ def _by(kind: str, by: str | None) -> str:
         return ""
     if by is None:
         raise InvalidParameter(f"breakdown needs by; use one of {', '.join(DIMENSIONS)}.")
-    return _one_of("by", by, DIMENSIONS)
+    return one_of("by", by, DIMENSIONS)

@@ -10,7 +10,7 @@ from cloudpulse.serving.buckets import WIDTHS, Calendar
 from cloudpulse.serving.request import DIMENSIONS, FILTERS
 
 METADATA = ("ip_address", "user_agent", "country", "region", "referrer")
-_ERROR_COLUMNS = ("event_id", "epoch_us(timestamp)", "session_id", "source", "properties", *METADATA)
+ERROR_COLUMNS = ("session_id", "source", "properties", *METADATA)
 
 
 class Statement(msgspec.Struct, frozen=True):
@@ -21,10 +21,13 @@ class Statement(msgspec.Struct, frozen=True):
 
 
 class Condition(msgspec.Struct, frozen=True):
-    """Which rows of ``events`` a statement takes; ``between`` is a range [start, end) in microseconds, or None."""
+    """Which rows of ``events`` a statement takes: ``between`` is a range [start, end) in microseconds, ``before`` the
+    time and id of an event that is newer than all of them.
+    """
 
     filters: Sequence[tuple[str, str]] = ()
     between: tuple[int, int] | None = None
+    before: tuple[int, str] | None = None
 
     def where(self) -> Statement:
         """The WHERE clause; empty when every row is taken."""
@@ -33,6 +36,10 @@ class Condition(msgspec.Struct, frozen=True):
         if self.between:
             terms += ["timestamp >= ?", "timestamp < ?"]
             values += [from_micros(moment) for moment in self.between]
+        if self.before:
+            moment, event_id = self.before
+            terms.append("(timestamp < ? OR timestamp = ? AND event_id < ?)")
+            values += [from_micros(moment), from_micros(moment), event_id]
         return Statement(f" WHERE {' AND '.join(terms)}" if terms else "", tuple(values))
 
 
@@ -59,11 +66,12 @@ def top_sessions(condition: Condition, limit: int) -> Statement:
     )
 
 
-def errors(condition: Condition, limit: int) -> Statement:
-    """event_id, microseconds, session_id, source, properties as text, then the columns of ``METADATA``."""
+def newest(condition: Condition, columns: Sequence[str], limit: int) -> Statement:
+    """Microseconds, event_id, then ``columns`` (not the caller's); newest first."""
     where = condition.where()
     return Statement(
-        f"SELECT {', '.join(_ERROR_COLUMNS)} FROM events{where.sql} ORDER BY timestamp DESC, event_id DESC LIMIT ?",
+        f"SELECT epoch_us(timestamp), event_id, {', '.join(columns)} FROM events{where.sql}"
+        " ORDER BY timestamp DESC, event_id DESC LIMIT ?",
         (*where.parameters, limit),
     )
 
@@ -97,6 +105,17 @@ def bucket_key(calendar: Calendar, interval: str) -> Statement:
     if interval == "day":
         return Statement(local, parameters)
     return Statement(f"{local} - {offset.sql}", parameters + offset.parameters)
+
+
+def properties(text: str | None) -> dict[str, Any]:
+    """The column ``properties`` as it was sent."""
+    sent: dict[str, Any] = msgspec.json.decode(text) if text else {}
+    return sent
+
+
+def metadata(values: Sequence[str | None]) -> dict[str, str]:
+    """The columns of ``METADATA`` that have a value."""
+    return {name: value for name, value in zip(METADATA, values, strict=True) if value is not None}
 
 
 def _offset(calendar: Calendar) -> Statement:

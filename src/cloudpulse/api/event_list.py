@@ -1,0 +1,41 @@
+"""``GET /v1/events``."""
+
+import datetime as dt
+from typing import Annotated, Any
+
+from litestar import Request, get
+from litestar.params import QueryParameter
+
+from cloudpulse.api.guards import requires
+from cloudpulse.events.model import EventType
+from cloudpulse.serving.events import EventPage, EventsRequest
+
+
+@get("/v1/events", guards=[requires("events:read")], sync_to_thread=True, summary="List events")
+def list_events(
+    request: Request[Any, Any, Any],
+    session_id: Annotated[str | None, QueryParameter(description="Only events of this session.")] = None,
+    user_id: Annotated[str | None, QueryParameter(description="Only events of this user.")] = None,
+    event_type: Annotated[EventType | None, QueryParameter(description="Only events of this type.")] = None,
+    date_from: Annotated[dt.date | None, QueryParameter(description="First day, UTC.")] = None,
+    date_to: Annotated[
+        dt.date | None, QueryParameter(description="Last day, UTC; inclusive; today by default.")
+    ] = None,
+    limit: Annotated[int | None, QueryParameter(description="Events at most; 50 by default.")] = None,
+    cursor: Annotated[str | None, QueryParameter(description="`next_cursor` of the page before.")] = None,
+) -> EventPage:
+    """Events of lake and tail, newest first; `next_cursor` asks for the next page."""
+    asked = EventsRequest(
+        session_id=session_id,
+        user_id=user_id,
+        event_type=event_type,
+        date_from=date_from,
+        date_to=date_to,
+        limit=limit,
+        cursor=cursor,
+    )
+    page: EventPage = request.app.state.services.event_list.page(asked)
+    return page
+
+
+event_list_routes = [list_events]
