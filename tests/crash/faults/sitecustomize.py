@@ -1,0 +1,165 @@
+"""Faults on demand. Python imports this first in every server process that has this folder on its PYTHONPATH.
+
+In the folder that CRASH_FAULTS names, a file ``counters.apply.before`` kills the next process that is about to apply
+counts, once; a file ``disk.full`` makes writes fail with ENOSPC for as long as it is there.
+"""
+
+import errno
+import functools
+import importlib.machinery
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+FOLDER = os.environ.get("CRASH_FAULTS", "")
+FULL = "disk.full"
+MOST_PAGES = 1 << 30
+
+POINTS = {
+    "cloudpulse.engines.local.event_log": {
+        "SqliteEventLog.append": "journal.commit",
+        "_drop": "journal.rows",  # between the rows and their COMMIT
+    },
+    "cloudpulse.engines.local.id_index": {"RocksIdIndex.record": "index.write", "RocksIdIndex.flush": "index.flush"},
+    "cloudpulse.ingest.sequencer": {"Sequencer._commit": "answer"},
+    "cloudpulse.ingest.rebuild": {"bring_up": "index.replay"},
+    "cloudpulse.engines.local.counters": {
+        "SqliteCounters.apply": "counters.apply",
+        "_add": "counters.rows",  # between the counts and their COMMIT
+    },
+    "cloudpulse.lake.tail": {"write_tail": "tail.write", "prune": "tail.prune"},
+    "cloudpulse.lake.bronze": {
+        "announce": "bronze.announce",
+        "write": "bronze.write",
+        "settle": "bronze.settle",
+        "recover": "bronze.recover",
+    },
+    "cloudpulse.lake.parquet": {"write_partitions": "silver.files"},
+    "pyiceberg.table": {"Transaction.commit_transaction": "iceberg.commit"},
+    "pyiceberg.catalog.sql": {"SqlCatalog.commit_table": "iceberg.swap"},
+    "cloudpulse.lake.commit": {"Lake.append": "lake.append", "Lake.merge_small_files": "lake.merge"},
+    "cloudpulse.lake.garbage": {"remember": "garbage.remember"},
+    "cloudpulse.engines.local.dead_letters": {
+        "SqliteDeadLetters.park": "letter.park",
+        "SqliteDeadLetters.forget_above": "letter.forget",
+    },
+}
+"""Module → function → the point that it is."""
+
+CONSTANTS: dict[str, dict[str, Any]] = {
+    "cloudpulse.entrypoints.supervise": {"BACKOFF_SECONDS": (0.05,)},
+    "cloudpulse.entrypoints.watch": {"EVERY_SECONDS": 0.5, "FLUSH_SECONDS": 1.0},
+}
+"""Many deaths and many flushes in a short time."""
+
+
+def reach(point: str) -> None:
+    """Die here when the point is armed; whoever renames the file is the one to die."""
+    try:
+        os.rename(f"{FOLDER}/{point}", f"{FOLDER}/{point}.hit")
+    except FileNotFoundError:
+        return
+    os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(60)
+
+
+def deadly(function: Callable[..., Any], point: str) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def wrapper(*args: Any, **options: Any) -> Any:
+        reach(f"{point}.before")
+        result = function(*args, **options)
+        reach(f"{point}.after")
+        return result
+
+    return wrapper
+
+
+def is_full() -> bool:
+    return os.path.exists(f"{FOLDER}/{FULL}")
+
+
+def refusing(function: Callable[..., Any], error: Callable[[], Exception]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def wrapper(*args: Any, **options: Any) -> Any:
+        if is_full():
+            raise error()
+        return function(*args, **options)
+
+    return wrapper
+
+
+def no_space() -> Exception:
+    return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def no_space_for_ids() -> Exception:
+    from cloudpulse.errors import StoreError
+
+    return StoreError("the id index cannot be written: No space left on device")
+
+
+def bounded(write: Callable[..., Any]) -> Callable[..., Any]:
+    """SQLite itself says SQLITE_FULL when a file may have no more pages."""
+
+    @functools.wraps(write)
+    def wrapper(self: Any) -> Any:
+        self._connection.execute(f"PRAGMA max_page_count = {1 if is_full() else MOST_PAGES}").fetchall()
+        return write(self)
+
+    return wrapper
+
+
+FAULTS: dict[str, dict[str, Callable[..., Any]]] = {
+    "cloudpulse.engines.local.sqlite": {"Database.write": bounded},
+    "cloudpulse.engines.local.id_index": {
+        "RocksIdIndex.record": lambda function: refusing(function, no_space_for_ids),
+        "RocksIdIndex.flush": lambda function: refusing(function, no_space_for_ids),
+    },
+    "cloudpulse.lake.fileio": {
+        "write_durably": lambda function: refusing(function, no_space),
+        "_DurableWriter.write": lambda function: refusing(function, no_space),
+    },
+    "cloudpulse.lake.tail": {"write_tail": lambda function: refusing(function, no_space)},
+}
+
+
+def replace(module: Any, path: str, change: Callable[[Any], Any]) -> None:
+    *owners, name = path.split(".")
+    owner = functools.reduce(getattr, owners, module)
+    setattr(owner, name, change(getattr(owner, name)))
+
+
+def prepare(module: Any) -> None:
+    for path, change in FAULTS.get(module.__name__, {}).items():
+        replace(module, path, change)
+    for path, point in POINTS.get(module.__name__, {}).items():
+        replace(module, path, functools.partial(deadly, point=point))
+    for name, value in CONSTANTS.get(module.__name__, {}).items():
+        getattr(module, name)
+        setattr(module, name, value)
+
+
+class Finder(importlib.machinery.PathFinder):
+    """Finds the modules named above, and changes them when they have run."""
+
+    @classmethod
+    def find_spec(cls, fullname: str, path: Any = None, target: Any = None) -> Any:
+        if fullname not in POINTS.keys() | FAULTS.keys() | CONSTANTS.keys():
+            return None
+        spec = super().find_spec(fullname, path, target)
+        if spec is not None and spec.loader is not None:
+            execute = spec.loader.exec_module
+
+            def exec_module(module: Any) -> None:
+                execute(module)
+                prepare(module)
+
+            spec.loader.exec_module = exec_module  # type: ignore[method-assign]
+        return spec
+
+
+if FOLDER:
+    sys.meta_path.insert(0, Finder)  # type: ignore[arg-type]

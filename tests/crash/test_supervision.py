@@ -1,0 +1,63 @@
+"""The supervisor: one on a folder, starts the dead again, ends cleanly, reads settings again (guards mechanism 21)."""
+
+import random
+import subprocess
+from pathlib import Path
+
+import pytest
+from crash_harness import COMMAND, Load, Truth, check, make_events, running, until
+
+
+def test_a_second_up_on_one_folder_is_refused(tmp_path: Path) -> None:
+    with running(tmp_path) as server:
+        command = [COMMAND, "up", "--port", "0", "--data", str(server.data)]
+        second = subprocess.run(command, env=server.environ(), capture_output=True, text=True, timeout=30, check=False)
+        assert second.returncode == 1
+        assert (
+            second.stderr == f"cloudpulse: {server.data} is in use by a running CloudPulse: stop it, or name another.\n"
+        )
+        assert server.get("/readyz") == {"status": "ok"}
+
+
+def test_sigterm_under_load_drains_and_exits_with_0_in_10_seconds(tmp_path: Path) -> None:
+    truth = Truth()
+    with running(tmp_path) as server:
+        with Load(server, truth, seed=8):
+            until(lambda: len(truth.acknowledged) > 1000, "events are accepted")
+            assert server.terminate() == 0
+        assert not (server.data / "server.json").exists()
+        assert server.verify().returncode == 0
+        server.start()
+        check(server, truth)
+
+
+def test_sighup_reads_the_settings_again_without_a_refused_request(tmp_path: Path) -> None:
+    truth = Truth()
+    with running(tmp_path) as server:
+        old = {role: server.child(role).pid for role in ("api", "pipeline")}
+        (server.data / "settings.toml").write_text("max_batch_events = 500\n")
+        with Load(server, truth, seed=9):
+            server.reload()
+            until(lambda: all(server.child(role).pid != pid for role, pid in old.items()), "both have new settings")
+            before = len(truth.acknowledged)
+            until(lambda: len(truth.acknowledged) > before + 500, "events are accepted")
+        assert truth.refusals == 0
+        check(server, truth)
+        too_many = {"events": make_events(Truth(), random.Random(9), 501)}
+        assert server.request("POST", "/v1/events/batch", too_many).status == 413
+        (server.data / "settings.toml").write_text("max_batch_events = 'many'\n")
+        server.reload()
+        until(lambda: "kept the old settings" in server.log.read_text(), "a bad file is refused")
+        assert server.get("/readyz") == {"status": "ok"}
+
+
+@pytest.mark.parametrize("role", ["api", "pipeline"])
+def test_a_dead_process_is_started_again(tmp_path: Path, role: str) -> None:
+    truth = Truth()
+    with running(tmp_path) as server:
+        pid = server.child(role).pid
+        server.kill(role)
+        assert server.child(role).pid != pid
+        with Load(server, truth, seed=10):
+            until(lambda: len(truth.acknowledged) > 100, "events are accepted")
+        check(server, truth)
