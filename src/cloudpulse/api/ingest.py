@@ -11,6 +11,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.response.base import ASGIResponse
 
 from cloudpulse import telemetry
+from cloudpulse.api.answer import JsonAnswer
 from cloudpulse.api.body import JSON, NDJSON, RawHeaders, media_type, raw_headers, read_body
 from cloudpulse.api.guards import requires
 from cloudpulse.api.remote import remote_of
@@ -138,7 +139,7 @@ async def post_small(request: IngestRequest) -> ASGIResponse:
     if receipt.rejections:
         raise InvalidBody(receipt.rejections[0].code, receipt.rejections[0].message)
     record = SmallRecord(str(event.event_id), times.rfc3339(received_at), event.source, event.event_type, small.meta)
-    return ASGIResponse(body=msgspec.json.encode(record), media_type="application/json")
+    return JsonAnswer(msgspec.json.encode(record))
 
 
 async def _parse_many(request: IngestRequest, headers: RawHeaders) -> Parsed:
@@ -170,7 +171,7 @@ def _answer(receipt: Receipt, headers: RawHeaders) -> ASGIResponse:
         ids = b'["' + b'","'.join(receipt.event_ids) + b'"]' if kept else b"[]"
         body += b',"event_ids":' + ids
     status = 200 if not rejected else 207 if kept else 400
-    return ASGIResponse(body=body + b"}", status_code=status, media_type="application/json")
+    return JsonAnswer(body + b"}", status)
 
 
 def _require(headers: RawHeaders, allowed: tuple[str, ...]) -> str:

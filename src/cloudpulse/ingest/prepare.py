@@ -2,7 +2,7 @@
 
 import datetime as dt
 import hashlib
-import os
+import random
 import time
 from collections import Counter
 from collections.abc import Iterable
@@ -108,7 +108,8 @@ def new_id(sender: Sender, index: int) -> UUID:
 
 def uuid7() -> UUID:
     """A random UUID that begins with the time in milliseconds (RFC 9562, section 5.7)."""
-    return _uuid((time.time_ns() // 1_000_000).to_bytes(6, "big") + os.urandom(10), version=7)
+    # From the process's own generator: the system's releases the interpreter's lock, and waits to have it back.
+    return _uuid((time.time_ns() // 1_000_000).to_bytes(6, "big") + random.randbytes(10), version=7)
 
 
 def _uuid(value: bytes, version: int) -> UUID:

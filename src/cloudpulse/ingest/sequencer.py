@@ -98,15 +98,21 @@ class Sequencer:
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._stopping:
-            group = self._take()
-            self._crowded = len(group) > 1
-            was_broken = self._broken
-            outcomes = self._commit(group)
-            self._gate.leave(sum(len(prepared.keys) for prepared, _ in group))
-            self._deliver(outcomes)
-            if self._broken and not was_broken:
-                self._fatal()
+        try:
+            while not self._stopping:
+                self._serve(self._take())
+        except Exception:
+            log.exception("the sequencer ended")
+            self._fatal()
+
+    def _serve(self, group: list[tuple[Prepared, Any]]) -> None:
+        self._crowded = len(group) > 1
+        was_broken = self._broken
+        outcomes = self._commit(group)
+        self._gate.leave(sum(len(prepared.keys) for prepared, _ in group))
+        self._deliver(outcomes)
+        if self._broken and not was_broken:
+            self._fatal()
 
     def _take(self) -> list[tuple[Prepared, Any]]:
         group: list[tuple[Prepared, Any]] = []
