@@ -89,8 +89,7 @@ async def api(settings: Settings, listener: int) -> None:
     watch.look()
     watch.start()
     ingest.sequencer.start()
-    # What start-up has made stays: the collector need not look at it again and again under load.
-    gc.freeze()
+    _calm_collector()
     server = uvicorn.Server(config)
     _on_exit(server, services.stopping.set)
     await server.serve(sockets=[socket.socket(fileno=listener)])
@@ -118,13 +117,19 @@ def pipeline(settings: Settings) -> None:
     lake = LakeLayer(parts.writer, parts.reader, parts.letters, source, tail_folder, wiring.utc_now)
     speed = SpeedLayer(parts.processor, parts.reader, parts.letters, tail_folder, wiring.utc_now)
     loops = [Loop(layer, source, parts.letters, wiring.utc_now) for layer in (speed, lake)]
-    gc.freeze()
+    _calm_collector()
     for loop in loops:
         loop.start()
     ended.wait()
     for loop in loops:
         loop.stop()
     lake.commit()
+
+
+def _calm_collector() -> None:
+    """What start-up has made stays, and events hold no cycles: the collector need not look so often."""
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 def _on_exit(server: Any, announce: Callable[[], None]) -> None:

@@ -29,7 +29,7 @@ class Metadata(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True, k
     referrer: MetadataText | None = None
 
 
-class Event(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True, kw_only=True):
+class Event(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True, kw_only=True, gc=False):
     """One event as a client sends it.
 
     ``event_id`` and ``timestamp`` stand first, so that an encoded event has them at fixed places (see ``codec``).
@@ -85,7 +85,7 @@ class StoredEvent(msgspec.Struct, kw_only=True, gc=False):
     remote: Remote | None = None
 
 
-class Count(msgspec.Struct, frozen=True, array_like=True):
+class Count(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One row of a batch's digest: how many events of one app and type fall into one minute.
 
     ``minute`` counts minutes since 1970 in UTC, of the event's own time after clamping. ``live`` is False for events
