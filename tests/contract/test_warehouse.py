@@ -5,9 +5,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from cloudpulse.engines.local.warehouse import DuckDbWarehouse
 from cloudpulse.errors import QueryTimeout, StoreError, UserError
 from cloudpulse.events.times import UTC
 from cloudpulse.ports import Limits, Relation, Warehouse
+from cloudpulse.settings import Settings
 
 SLOW = "SELECT count(*) FROM range(1000000000) a, range(1000000) b WHERE (a.range * b.range) % 7 = 3"
 
@@ -125,3 +127,18 @@ def test_it_answers_after_a_timeout(warehouse):
 def test_a_wrong_or_writing_statement_is_the_users_fault(warehouse, sql):
     with pytest.raises(UserError):
         run(warehouse, sql, events=Relation((), pa.table({"n": [1]})))
+
+
+def test_a_statement_beyond_its_memory_spills_or_is_told_to_ask_for_less(tmp_path):
+    small = DuckDbWarehouse(Settings(data=tmp_path, query_memory_bytes=40 * 1024 * 1024))
+    sql = "SELECT count(*) FROM (SELECT DISTINCT md5(range::VARCHAR) FROM range(1000000))"
+    assert small.run(sql, (), {}, Limits()).rows == [(1_000_000,)]
+    assert list((tmp_path / "tmp").iterdir())
+    small.close()
+
+
+def test_what_a_killed_process_spilled_is_removed(tmp_path):
+    left = tmp_path / "tmp" / "duckdb-999999999"
+    left.mkdir(parents=True)
+    DuckDbWarehouse(Settings(data=tmp_path)).close()
+    assert not left.exists()

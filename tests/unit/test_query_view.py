@@ -163,6 +163,18 @@ class TestCache:
         answers = [world.ask("uniques", "2026-03-27", "2026-03-30") for _ in range(2)]
         assert [answer.cached for answer in answers] == [False, True]
 
+    def test_a_commit_of_today_leaves_older_days_in_memory(self, world):
+        accept(world, 1)
+        today = [random_event(random.Random(n), NOW - dt.timedelta(hours=9), NOW) for n in range(90)]
+        world.accept(today)
+        world.to_lake(1)
+        world.ask("timeseries", *DAYS)
+        world.to_lake(2)
+        answer = world.ask("timeseries", *DAYS)
+        assert sum(row.event_count for row in answer.results) == 150
+        files = [file for file in world.snapshots.current().files if file.day == NOW.date()]
+        assert 0 < answer.scanned_bytes <= sum(file.bytes for file in files)
+
     def test_new_files_are_a_new_question(self, world):
         accept(world, 2)
         world.to_lake(1)

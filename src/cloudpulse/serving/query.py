@@ -120,7 +120,10 @@ def _count(
             totals[key_of_count(count)] += count.events
     else:
         tail_rows = execution.tail_rows()
-    for files, rows in ((to_read, None), ([], tail_rows)):
+    # Commits add to the newest day, so that what older days say stays in the cache.
+    today = max((file.day for file in to_read), default=None)
+    older, newest_day = [f for f in to_read if f.day != today], [f for f in to_read if f.day == today]
+    for files, rows in ((older, None), (newest_day, None), ([], tail_rows)):
         for key, events in execution.select(statement(execution.condition(files)), files, rows).rows:
             totals[key] += events
     return totals

@@ -1,5 +1,7 @@
 """The warehouse on DuckDB: one in-memory database, which sees the lake's folder and nothing else."""
 
+import os
+import shutil
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,6 +16,8 @@ from cloudpulse.ports import Limits, Relation, Rows
 from cloudpulse.settings import Settings
 
 LAKE_FOLDER = "lake"
+SPILL_LIMIT = "2GiB"
+"""What statements over their memory may put on disk; the journal needs the rest."""
 _USERS_FAULT = (duckdb.ProgrammingError, duckdb.DataError, duckdb.NotSupportedError, duckdb.PermissionException)
 
 
@@ -52,13 +56,27 @@ def _open(settings: Settings) -> duckdb.DuckDBPyConnection:
             "memory_limit": f"{settings.query_memory_bytes}B",
             "autoinstall_known_extensions": False,
             "python_enable_replacements": False,
-            "temp_directory": "",
+            "temp_directory": str(_spill_folder(settings.data.resolve() / "tmp")),
+            "max_temp_directory_size": SPILL_LIMIT,
         },
     )
     database.execute("LOAD parquet; SET parquet_metadata_cache = true; SET TimeZone = 'UTC'")
     database.execute("SET allowed_directories = [?]", [f"{lake}/"])
     database.execute("SET enable_external_access = false; SET lock_configuration = true")
     return database
+
+
+def _spill_folder(parent: Path) -> Path:
+    """This process's own; those of processes that were killed are removed."""
+    parent.mkdir(parents=True, exist_ok=True)
+    for folder in parent.glob("duckdb-*"):
+        try:
+            os.kill(int(folder.name.removeprefix("duckdb-")), 0)
+        except ProcessLookupError:
+            shutil.rmtree(folder, ignore_errors=True)
+        except (PermissionError, ValueError):
+            continue
+    return parent / f"duckdb-{os.getpid()}"
 
 
 @contextmanager
