@@ -7,10 +7,12 @@ import pytest
 
 from cloudpulse.engines.local.counters import SqliteCounters
 from cloudpulse.engines.local.dead_letters import SqliteDeadLetters
+from cloudpulse.engines.local.event_log import SqliteEventLog, SqliteLogReader
+from cloudpulse.engines.local.id_index import RocksIdIndex
 from cloudpulse.engines.local.records import SqliteRecords
 from cloudpulse.engines.local.secrets import SqliteSecrets
 from cloudpulse.engines.local.warehouse import DuckDbWarehouse
-from cloudpulse.ports import Counters, DeadLetters, Records, Secrets, Warehouse
+from cloudpulse.ports import Counters, DeadLetters, EventLog, IdIndex, LogReader, Records, Secrets, Warehouse
 from cloudpulse.settings import Settings
 
 ENGINES = ["local"]
@@ -54,3 +56,24 @@ def warehouse(engine: str, tmp_path: Path) -> Iterator[Warehouse]:
     store = {"local": DuckDbWarehouse}[engine](Settings(data=tmp_path))
     yield store
     store.close()
+
+
+@pytest.fixture
+def event_log(engine: str, tmp_path: Path) -> Iterator[EventLog]:
+    log = {"local": SqliteEventLog}[engine](tmp_path)
+    yield log
+    log.close()
+
+
+@pytest.fixture
+def log_reader(engine: str, tmp_path: Path, event_log: EventLog) -> Iterator[LogReader]:
+    reader = {"local": SqliteLogReader}[engine](tmp_path)
+    yield reader
+    reader.close()
+
+
+@pytest.fixture
+def id_index(engine: str, tmp_path: Path) -> Iterator[IdIndex]:
+    index = {"local": RocksIdIndex}[engine](tmp_path, "journal", 7 * 86_400)
+    yield index
+    index.close()
