@@ -24,7 +24,7 @@ def main() -> int:
     try:
         find_wrk()
     except Missing as missing:
-        console.print(f"[bold red]{missing}")
+        console.print(f"[bold red]{missing}", soft_wrap=True)
         return 1
     arguments.data.mkdir(parents=True, exist_ok=True)
     figures, failed = _measure(Run(quick=arguments.quick, folder=arguments.data.resolve()), arguments.only)
@@ -32,7 +32,7 @@ def main() -> int:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(msgspec.json.format(msgspec.json.encode(document(figures, arguments.quick, failed))))
     print_table(figures)
-    console.print(f"written to {path}")
+    console.print(f"written to {path}", soft_wrap=True)
     return 1 if failed else 0
 
 

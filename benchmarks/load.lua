@@ -20,7 +20,7 @@ local AGENTS = {
 }
 local ID = string.rep("0", 36)
 local TIME = "2026-01-01T00:00:00.000Z"
-local SESSION = string.rep("0", 12)
+local SESSION = string.rep("0", 8)
 
 local random = math.random
 local hex = ffi.new("uint32_t[65536]") -- four hexadecimal digits each
@@ -31,9 +31,9 @@ local function pick(list) return list[random(#list)] end
 
 local function event()
   return string.format(
-    '{"event_id":"%s","timestamp":"%s","event_type":"%s","session_id":"s-%s","source":"web","user_id":"user-%05d",' ..
+    '{"event_id":"%s","timestamp":"%s","event_type":"%s","session_id":"s-%s","source":"web",' ..
     '"properties":{"page":"%s","duration":%d},"metadata":{"user_agent":"%s","country":"%s","referrer":"%s"}}',
-    ID, TIME, pick(TYPES), SESSION, random(0, 4999), pick(PAGES), random(200, 60000), pick(AGENTS), pick(COUNTRIES),
+    ID, TIME, pick(TYPES), SESSION, pick(PAGES), random(200, 60000), pick(AGENTS), pick(COUNTRIES),
     pick(REFERRERS))
 end
 
@@ -99,7 +99,9 @@ function request()
     four(bytes, id + 32, random(0, 65535))
     bytes[id + 8], bytes[id + 13], bytes[id + 18], bytes[id + 23] = 45, 45, 45, 45
     ffi.copy(bytes + at[i] + TIME_AT, moment, 24)
-    four(bytes, sessions[i] + 8, random(0, 65535)) -- 65,536 sessions
+    local session = random(0, 65535)
+    four(bytes, sessions[i], session)
+    four(bytes, sessions[i] + 4, session)
   end
   return ffi.string(bytes, request.length)
 end
