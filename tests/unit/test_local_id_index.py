@@ -6,6 +6,7 @@ import sys
 import time
 import uuid
 
+import msgspec
 import pytest
 
 from cloudpulse.engines.local.event_log import SqliteEventLog, SqliteLogReader
@@ -62,8 +63,7 @@ def records(tmp_path):
 
 def test_an_index_that_was_closed_has_all(tmp_path):
     index = RocksIdIndex(tmp_path, "journal", WINDOW)
-    index.record(Batch(**dict.fromkeys(("digest",), ()), seq=1, received_at=NOW * 1_000_000, events=1, lines=b"",
-                       ids=batch(1).ids))  # fmt: skip
+    index.record(msgspec.structs.replace(batch(1), seq=1))
     index.close()
     again = RocksIdIndex(tmp_path, "journal", WINDOW)
     assert (again.through(), again.flush(), known(again, 1, 2)) == (1, 1, [True, False])
@@ -121,6 +121,39 @@ def test_what_a_kill_takes_from_the_index_the_journal_gives_again(tmp_path, reco
     assert all(known(index, *range(1, 31)))
     index.close()
     reader.close()
+
+
+class Refusing:
+    """RocksDB on a full disk."""
+
+    def __init__(self, inner):
+        self._inner = inner
+
+    def __getattr__(self, name):
+        return getattr(self._inner, name)
+
+    def __setitem__(self, key, value):
+        self._inner[key] = value
+
+    def write(self, batch):
+        raise OSError("No space left on device")
+
+
+def test_a_write_that_fails_moves_nothing(tmp_path, monkeypatch):
+    """Guards mechanisms 3 and 6: ids and ``through`` are one write, and the same handle recovers."""
+    index = RocksIdIndex(tmp_path, "journal", WINDOW)
+    one = msgspec.structs.replace(batch(1), seq=1)
+    with monkeypatch.context() as patched:
+        patched.setattr(index, "_db", Refusing(index._db))
+        with pytest.raises(StoreError, match="cannot be written"):
+            index.record(one)
+        assert index.through() == 0
+    index.close()
+    again = RocksIdIndex(tmp_path, "journal", WINDOW)
+    assert (again.through(), known(again, 1)) == (0, [False])
+    again.record(one)
+    assert (again.through(), known(again, 1)) == (1, [True])
+    again.close()
 
 
 def test_a_lost_index_is_rebuilt_from_bronze_and_journal(tmp_path, journal, records):
