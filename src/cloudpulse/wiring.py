@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from cloudpulse.ingest.sequencer import Deliver, Sequencer
     from cloudpulse.ops.ledger import LedgerService
     from cloudpulse.ports import Counters, LogReader
+    from cloudpulse.serving.events import EventListService
     from cloudpulse.serving.lookup import EventLookup
     from cloudpulse.serving.query import QueryService
     from cloudpulse.serving.realtime import RealtimeService
@@ -76,6 +77,7 @@ class ApiServices:
     query: QueryService
     realtime: RealtimeService
     lookup: EventLookup
+    event_list: EventListService
     ledger: LedgerService
     health: Any
     stopping: asyncio.Event
@@ -96,7 +98,7 @@ def ingest(settings: Settings, deliver: Deliver, fatal: Callable[[], None]) -> I
     from cloudpulse.engines.local.event_log import SqliteEventLog, SqliteLogReader
     from cloudpulse.engines.local.id_index import RocksIdIndex
     from cloudpulse.engines.local.records import SqliteRecords
-    from cloudpulse.ingest.limits import Gate
+    from cloudpulse.ingest.limits import Gate, is_full
     from cloudpulse.ingest.rebuild import bring_up
     from cloudpulse.ingest.receive import Receiver
     from cloudpulse.ingest.sequencer import Sequencer
@@ -108,7 +110,7 @@ def ingest(settings: Settings, deliver: Deliver, fatal: Callable[[], None]) -> I
     index = RocksIdIndex(settings.data, state.journal, window_seconds)
     records = SqliteRecords(settings.data / RECORDS_FILE, read_only=True)
     bring_up(index, reader, records, settings.data, oldest=int(time.time()) - window_seconds)
-    gate = Gate(settings.max_waiting_events)
+    gate = Gate(settings.max_waiting_events, is_disk_full=lambda: is_full(settings))
     sequencer = Sequencer(log, index, gate, deliver, fatal)
     return Ingest(log, index, gate, sequencer, Receiver(settings, sequencer, state.last_received_at, utc_now))
 

@@ -62,7 +62,8 @@ class World:
         self._rocks = RocksIdIndex(folder, self.reader.state().journal, WINDOW)
         self.log = Recorded(self._journal, "log", self.calls)
         self.index = Recorded(self._rocks, "index", self.calls)
-        self.gate = Gate(1_000)
+        self.disk_full = False
+        self.gate = Gate(1_000, lambda: self.disk_full)
         self.sequencer = Sequencer(self.log, self.index, self.gate, self._deliver, self._end, time.time)
         self._started = False
 
@@ -252,6 +253,7 @@ def test_after_a_broken_store_nothing_is_tried_again(world: World) -> None:
 def test_an_index_that_cannot_be_written(world: World) -> None:
     """Guards mechanism 6: what the journal holds is answered; the next ones are refused until the index has it."""
     one = new()
+    world.disk_full = True
     world.index.failures["record"] = [StoreError("full")] * 3  # at the commit, at the stop, at the next request
     assert counts(world.one_group(a=[event(one)])["a"]) == (1, 0, [])
     assert not world.knows(one)
@@ -260,6 +262,16 @@ def test_an_index_that_cannot_be_written(world: World) -> None:
     assert counts(world.one_group(c=[event(one), event()])["c"]) == (1, 1, [])
     assert world.fatal == 0
     assert (world.stored().count(one), world.knows(one)) == (1, True)
+
+
+def test_an_index_that_refuses_although_there_is_room(world: World) -> None:
+    """Guards mechanism 6: RocksDB stays shut after a full disk, so a new process has to open it again."""
+    world.index.failures["record"] = [StoreError("full")] * 2
+    assert counts(world.one_group(a=[event()])["a"]) == (1, 0, [])
+    assert world.calls[-1] == "fatal"
+    assert isinstance(world.one_group(b=[event()])["b"], Overloaded)
+    assert world.fatal == 1
+    assert len(world.stored()) == 1
 
 
 def test_all_that_waits_is_answered_on_stop(world: World) -> None:

@@ -3,6 +3,7 @@
 import os
 import shutil
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from cloudpulse.errors import Overloaded
@@ -10,16 +11,19 @@ from cloudpulse.ports import LogState
 from cloudpulse.settings import Settings
 
 RESERVE_NAME = "reserve"
+ROOM_BYTES = 8 << 20
+"""With less than this the id index cannot be opened again."""
 
 
 class Gate:
     """Lets requests in while there is room, and carries the bound up to which the journal may be trimmed.
 
-    ``refusal`` and ``trim_through`` are set by the process's watch, read on every request.
+    ``refusal`` and ``trim_through`` are set by the process's watch, read on every request; ``is_disk_full`` looks now.
     """
 
-    def __init__(self, max_waiting_events: int) -> None:
+    def __init__(self, max_waiting_events: int, is_disk_full: Callable[[], bool]) -> None:
         self._max_waiting_events = max_waiting_events
+        self.is_disk_full = is_disk_full
         self._waiting = 0
         self._lock = threading.Lock()
         self.refusal: str | None = None
@@ -51,6 +55,11 @@ def refusal(state: LogState, free_bytes: int, settings: Settings, now_micros: in
         if age_seconds > settings.journal_max_age_seconds:
             return f"The pipeline is {age_seconds} seconds behind; see /readyz."
     return None
+
+
+def is_full(settings: Settings) -> bool:
+    """Whether the disk has so little room that stores fail for that reason alone."""
+    return free_bytes(settings.data) < max(settings.min_free_bytes, ROOM_BYTES)
 
 
 class Reserve:

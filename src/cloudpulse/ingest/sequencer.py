@@ -151,8 +151,8 @@ class Sequencer:
         batch = to_batch(decided)
         if batch is not None:
             self._append(batch)
-        elif self._gate.trim_through:
-            self._log.trim(self._gate.trim_through)
+        elif self._gate.trim_through and self._log.trim(self._gate.trim_through):
+            self.nudge()
         return [one.receipt for one in decided]
 
     def _append(self, batch: Batch) -> None:
@@ -161,7 +161,7 @@ class Sequencer:
         self._unrecorded.append(batch)
         try:
             self._catch_up()
-        except Overloaded:
+        except (Overloaded, StoreError):
             log.warning("the id index lags behind the journal", batches=len(self._unrecorded))
 
     def _catch_up(self) -> None:
@@ -169,6 +169,10 @@ class Sequencer:
             try:
                 self._index.record(self._unrecorded[0])
             except StoreError as exc:
+                # Once a flush has found no room, RocksDB takes no more writes, even when there is room again. A new
+                # process opens it anew, and the journal gives back what it had in memory.
+                if not self._gate.is_disk_full():
+                    raise
                 raise Overloaded("The id index cannot be written just now; nothing of this request was kept.") from exc
             self._unrecorded.pop(0)
 

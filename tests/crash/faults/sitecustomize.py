@@ -112,12 +112,17 @@ def bounded(write: Callable[..., Any]) -> Callable[..., Any]:
     return wrapper
 
 
+def measured(free_bytes: Callable[..., int]) -> Callable[..., int]:
+    return lambda folder: 0 if is_full() else free_bytes(folder)
+
+
 FAULTS: dict[str, dict[str, Callable[..., Any]]] = {
     "cloudpulse.engines.local.sqlite": {"Database.write": bounded},
     "cloudpulse.engines.local.id_index": {
         "RocksIdIndex.record": lambda function: refusing(function, no_space_for_ids),
         "RocksIdIndex.flush": lambda function: refusing(function, no_space_for_ids),
     },
+    "cloudpulse.ingest.limits": {"free_bytes": measured},
     "cloudpulse.lake.fileio": {
         "write_durably": lambda function: refusing(function, no_space),
         "_DurableWriter.write": lambda function: refusing(function, no_space),
