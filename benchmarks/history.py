@@ -37,6 +37,7 @@ def lake_of(folder: Path, events: int, days: int) -> Made:
     """The data folder with so many events over so many days up to today, made unless it is there."""
     marker = folder / "made.json"
     if marker.exists():
+        _clear(folder, keep=(marker.name, "lake"))
         return msgspec.json.decode(marker.read_bytes(), type=Made)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -53,6 +54,15 @@ def lake_of(folder: Path, events: int, days: int) -> Made:
         position = following
     marker.write_bytes(msgspec.json.encode(made))
     return made
+
+
+def _clear(folder: Path, keep: tuple[str, ...]) -> None:
+    """Remove what earlier servers left: a new one begins its own journal above the lake."""
+    for path in folder.iterdir():
+        if path.is_dir() and path.name not in keep:
+            shutil.rmtree(path)
+        elif path.name not in keep:
+            path.unlink()
 
 
 def _commits(today: dt.datetime, per_day: int, days: int) -> Iterator[pa.Table]:

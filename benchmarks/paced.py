@@ -20,10 +20,8 @@ from cloudpulse.events.codec import encode_event
 from cloudpulse.events.synthetic import Crowd
 
 CONNECTIONS = 64
-REALTIME_EVERY_SECONDS = 0.05
-QUERY_EVERY_SECONDS = 0.1
-LINGER_SECONDS = 3.0
-TIMEOUT_SECONDS = 10.0
+REALTIME_EVERY_SECONDS, QUERY_EVERY_SECONDS = 0.05, 0.1
+LINGER_SECONDS, TIMEOUT_SECONDS = 3.0, 10.0
 
 
 class Paced(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,6 +55,9 @@ class Connection:
         return int(head[9:12]), await self._reader.readexactly(length)
 
 
+Ask = Callable[[Connection], Awaitable[int]]
+
+
 class Client:
     """Sends events at their moments, and asks meanwhile how many the server counts."""
 
@@ -74,7 +75,7 @@ class Client:
     async def run(self) -> Paced:
         """Send, ask, and compare."""
         for _ in range(CONNECTIONS):
-            self._free.put_nowait(await self._connect())
+            self._free.put_nowait(await Connection(self._netloc, self._token).open())
         askers = [
             asyncio.create_task(self._watch(self._ask_realtime, REALTIME_EVERY_SECONDS)),
             asyncio.create_task(self._watch(self._ask_query, QUERY_EVERY_SECONDS)),
@@ -85,9 +86,6 @@ class Client:
         self._ended = True
         realtime, query = [_delays(self._sent, await asker) for asker in askers]
         return Paced(refused=self._refused, acks=self._acks, late=self._late, realtime=realtime, query=query)
-
-    async def _connect(self) -> Connection:
-        return await Connection(self._netloc, self._token).open()
 
     async def _send(self, tasks: asyncio.TaskGroup) -> None:
         start = time.perf_counter()
@@ -111,10 +109,8 @@ class Client:
         self._refused += status != 200
         self._free.put_nowait(connection)
 
-    async def _watch(
-        self, ask: Callable[[Connection], Awaitable[int]], every_seconds: float
-    ) -> list[tuple[float, int]]:
-        connection = await self._connect()
+    async def _watch(self, ask: Ask, every_seconds: float) -> list[tuple[float, int]]:
+        connection = await Connection(self._netloc, self._token).open()
         base = await ask(connection)
         seen: list[tuple[float, int]] = []
         while not self._ended:

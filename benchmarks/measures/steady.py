@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from statistics import quantiles
 
@@ -21,9 +22,9 @@ def measure(run: Run) -> Iterator[Figure]:
     seconds = run.scale(60, 15)
     with run.scratch() as folder, product(folder) as server:
         _pace(server, WARM_UP_SECONDS)
-        before = server.cpu_seconds()
+        before, started_at = server.cpu_seconds(), time.monotonic()
         paced = _pace(server, seconds)
-        used = server.cores_used(before, seconds)
+        used = server.cores_used(before, time.monotonic() - started_at)
     details = {
         "refused": paced.refused,
         "client_late_p99_ms": _percentile(paced.late, 99),
