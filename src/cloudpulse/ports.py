@@ -9,7 +9,11 @@ from cloudpulse.events.model import Batch, Count, Position
 
 
 class LogState(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a log stands. Times are microseconds since 1970; ``oldest_received_at`` is None when it is empty."""
+    """Where a log stands. Times are microseconds since 1970; ``oldest_received_at`` is None when it is empty.
+
+    ``accepted`` counts the events of all batches ever appended, trimmed ones too, without second tries;
+    ``stored_bytes`` is what the batches hold that are still there.
+    """
 
     journal: str
     head: int
@@ -31,8 +35,8 @@ class EventLog(Protocol):
         ``trim_through`` may go. Raises ``DiskFull`` or ``StoreError``; then nothing was written.
         """
 
-    def trim(self, through: int) -> None:
-        """Let a bounded number of batches up to ``through`` go, oldest first; their totals stay."""
+    def trim(self, through: int) -> bool:
+        """Let a bounded number of batches up to ``through`` go, oldest first; True when more of them may wait."""
 
 
 class LogReader(Protocol):

@@ -139,7 +139,8 @@ def test_a_dead_letter_is_appended_once(event_log, log_reader):
     event_log.trim(3)
     assert event_log.append(redriven) == 2
     state = log_reader.state()
-    assert (state.head, state.accepted) == (3, 6)
+    assert state.head == 3
+    assert state.accepted == 2, "another try of a batch accepts nothing new"
 
 
 def test_the_newest_time_never_goes_back(event_log, log_reader):

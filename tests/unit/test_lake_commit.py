@@ -5,18 +5,22 @@ import os
 import subprocess
 import sys
 import threading
+from collections import Counter
 from pathlib import Path
+from random import Random
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
-from lake_samples import JOURNAL, NOW, chunk
+from lake_samples import JOURNAL, NOW, batch, chunk, event
 from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.exceptions import CommitFailedException
 
 from cloudpulse.engines.local.records import SqliteRecords
 from cloudpulse.errors import StoreError
 from cloudpulse.events.model import EVENT_TYPES, Position
+from cloudpulse.lake.chunk import decode
 from cloudpulse.lake.commit import EXPIRE_EVERY, KEEP_SNAPSHOTS, Lake
 from cloudpulse.lake.merge import MAX_SMALL_FILES
 from cloudpulse.lake.snapshot import SnapshotReader
@@ -205,6 +209,22 @@ def test_files_are_sorted_by_time_and_hold_one_day_and_type(lake, settings):
         times = pa.parquet.read_table(file.path, partitioning=None)["timestamp"].cast(pa.int64()).to_pylist()
         assert times == sorted(times)
         assert (times[0], times[-1]) == (file.min_timestamp, file.max_timestamp)
+
+
+def test_rows_of_many_days_in_any_order_land_in_their_own_partition(lake, settings):
+    """The runs of a sorted table must be cut in its order: 120 days of six types, shuffled, of uneven sizes."""
+    random = Random(7)
+    events = [
+        event(NOW - dt.timedelta(minutes=random.randrange(120 * 1440)), random.choice(EVENT_TYPES))
+        for _ in range(3_000)
+    ]
+    assert lake.append(decode(JOURNAL, [batch(1, events)], NOW).table, None, at(1))
+    expected = Counter((moment.timestamp.date(), moment.event_type) for moment in events)
+    assert SnapshotReader(settings).current().counts_by_day_and_type() == expected
+    for file in SnapshotReader(settings).current().files:
+        rows = pq.ParquetFile(file.path).read(["timestamp", "event_type"])
+        assert {moment.date() for moment in rows["timestamp"].to_pylist()} == {file.day}
+        assert set(rows["event_type"].to_pylist()) == {file.event_type}
 
 
 def test_hundreds_of_small_commits_keep_metadata_small(lake, settings, tmp_path):

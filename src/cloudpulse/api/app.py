@@ -10,6 +10,7 @@ from litestar.types import ControllerRouterHandler
 from cloudpulse.api.clients import client_routes
 from cloudpulse.api.docs import UnionRows, docs_routes, openapi_config
 from cloudpulse.api.errors import render
+from cloudpulse.api.event_list import event_list_routes
 from cloudpulse.api.frame import Frame
 from cloudpulse.api.health import health_routes
 from cloudpulse.api.ingest import ingest_routes
@@ -22,6 +23,7 @@ from cloudpulse.api.token import token_routes
 ROUTES: list[ControllerRouterHandler] = [
     *ingest_routes,
     *lookup_routes,
+    *event_list_routes,
     *query_routes,
     *realtime_routes,
     *token_routes,

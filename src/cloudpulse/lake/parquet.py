@@ -54,8 +54,9 @@ def _partitions(table: pa.Table) -> Iterator[tuple[dt.date, str, pa.Table]]:
     )
     table = table.take(order)
     keys = pa.table({"type": types.indices.take(order), "day": table["timestamp"].cast(pa.date32(), safe=False)})
-    # Without threads the groups come in the order of their rows, so their sizes cut the table.
-    runs = keys.group_by(["type", "day"], use_threads=False).aggregate([([], "count_all")])
+    # The groups come in no order of their own; in that of the rows, their sizes cut the table.
+    runs = keys.group_by(["type", "day"]).aggregate([([], "count_all")])
+    runs = runs.sort_by([("type", "ascending"), ("day", "ascending")])
     start = 0
     for code, day, rows in zip(*(runs[name].to_pylist() for name in ("type", "day", "count_all")), strict=True):
         yield day, types.dictionary[code].as_py(), table.slice(start, rows)

@@ -24,8 +24,8 @@ TRIM_ROWS = 20
 # The small columns stand before the blobs: SQLite then reads digests without touching the pages of the lines.
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS journal (
-    id INTEGER PRIMARY KEY CHECK (id = 1), uuid TEXT NOT NULL, trimmed INTEGER NOT NULL,
-    trimmed_events INTEGER NOT NULL, last_received_at INTEGER NOT NULL);
+    id INTEGER PRIMARY KEY CHECK (id = 1), uuid TEXT NOT NULL, trimmed INTEGER NOT NULL DEFAULT 0,
+    accepted INTEGER NOT NULL DEFAULT 0, bytes INTEGER NOT NULL DEFAULT 0, last_received_at INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE IF NOT EXISTS batches (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, received_at INTEGER NOT NULL, events INTEGER NOT NULL,
     bytes INTEGER NOT NULL, redrive_of TEXT, digest BLOB NOT NULL, ids BLOB NOT NULL, lines BLOB NOT NULL);
@@ -33,14 +33,19 @@ CREATE TABLE IF NOT EXISTS redrives (redrive_of TEXT PRIMARY KEY, seq INTEGER NO
 """
 # A checkpoint syncs twice: 4,000 pages make it rare, and keep the file small enough to read back.
 _PRAGMAS = "PRAGMA wal_autocheckpoint = 4000;"
-_JOURNAL = "SELECT uuid, trimmed, trimmed_events, last_received_at FROM journal"
-_TOTALS = """
-SELECT coalesce(max(seq), 0), coalesce(sum(events), 0), coalesce(sum(bytes), 0), min(received_at) FROM batches
+_STATE = """
+SELECT uuid, trimmed, accepted, bytes, last_received_at, (SELECT max(seq) FROM batches),
+       (SELECT received_at FROM batches ORDER BY seq LIMIT 1) FROM journal
+"""
+_COUNT_IN = """
+UPDATE journal SET accepted = accepted + ?, bytes = bytes + ?, last_received_at = max(last_received_at, ?)
 """
 _INSERT = (
     "INSERT INTO batches (received_at, events, bytes, redrive_of, digest, ids, lines) VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
-_TRIMMABLE = "SELECT max(seq), sum(events) FROM (SELECT seq, events FROM batches WHERE seq <= ? ORDER BY seq LIMIT ?)"
+_TRIMMABLE = """
+SELECT max(seq), sum(bytes), count(*) FROM (SELECT seq, bytes FROM batches WHERE seq <= ? ORDER BY seq LIMIT ?)
+"""
 _READ = """
 SELECT seq, received_at, events, redrive_of, digest, ids, lines FROM batches WHERE seq > ? ORDER BY seq LIMIT ?
 """
@@ -57,7 +62,7 @@ class SqliteEventLog:
         with _full_disk_told_apart():
             self._database = Database(folder / FILE_NAME, _PRAGMAS + _SCHEMA)
             with self._database.write() as connection:
-                connection.execute("INSERT OR IGNORE INTO journal VALUES (1, ?, 0, 0, 0)", (str(uuid.uuid4()),))
+                connection.execute("INSERT OR IGNORE INTO journal (id, uuid) VALUES (1, ?)", (str(uuid.uuid4()),))
 
     def append(self, batch: Batch, trim_through: int = 0) -> int:
         """Write one batch, and in the same transaction drop a few batches up to ``trim_through``."""
@@ -70,14 +75,16 @@ class SqliteEventLog:
             seq = int(connection.execute(_INSERT, row).lastrowid or 0)
             if batch.redrive_of is not None:
                 connection.execute("INSERT INTO redrives VALUES (?, ?)", (batch.redrive_of, seq))
-            connection.execute("UPDATE journal SET last_received_at = max(last_received_at, ?)", (batch.received_at,))
+            # Another try of a batch accepts nothing new.
+            accepted = batch.events if batch.redrive_of is None else 0
+            connection.execute(_COUNT_IN, (accepted, size, batch.received_at))
             _drop(connection, trim_through)
         return seq
 
-    def trim(self, through: int) -> None:
-        """Drop a few batches up to ``through``; their totals move in the same transaction."""
+    def trim(self, through: int) -> bool:
+        """Drop a few batches up to ``through``; True when more of them may wait."""
         with _full_disk_told_apart(), self._database.write() as connection:
-            _drop(connection, through)
+            return _drop(connection, through) == TRIM_ROWS
 
     def close(self) -> None:
         """Write the write-ahead log back and close."""
@@ -123,15 +130,14 @@ class SqliteLogReader:
     def state(self) -> LogState:
         """Where the log stands; an empty journal id means that no writer has opened it yet."""
         with self._database.read() as connection:
-            journal = connection.execute(_JOURNAL).fetchone() or ("", 0, 0, 0)
-            head, events, size, oldest = connection.execute(_TOTALS).fetchone()
-        uuid_text, trimmed, trimmed_events, last_received_at = journal
+            row = connection.execute(_STATE).fetchone() or ("", 0, 0, 0, 0, None, None)
+        journal, trimmed, accepted, stored_bytes, last_received_at, head, oldest = row
         return LogState(
-            journal=uuid_text,
-            head=max(head, trimmed),
+            journal=journal,
+            head=head or trimmed,
             trimmed=trimmed,
-            accepted=trimmed_events + events,
-            stored_bytes=size,
+            accepted=accepted,
+            stored_bytes=stored_bytes,
             oldest_received_at=oldest,
             last_received_at=last_received_at,
         )
@@ -148,11 +154,12 @@ def _redriven(connection: sqlite3.Connection, redrive_of: str | None) -> int | N
     return int(row[0]) if row else None
 
 
-def _drop(connection: sqlite3.Connection, through: int) -> None:
-    last, events = connection.execute(_TRIMMABLE, (through, TRIM_ROWS)).fetchone()
+def _drop(connection: sqlite3.Connection, through: int) -> int:
+    last, size, batches = connection.execute(_TRIMMABLE, (through, TRIM_ROWS)).fetchone()
     if last is not None:
         connection.execute("DELETE FROM batches WHERE seq <= ?", (last,))
-        connection.execute("UPDATE journal SET trimmed = ?, trimmed_events = trimmed_events + ?", (last, events))
+        connection.execute("UPDATE journal SET trimmed = ?, bytes = bytes - ?", (last, size))
+    return int(batches)
 
 
 def _refuse_trimmed(connection: sqlite3.Connection, after: int) -> int:
