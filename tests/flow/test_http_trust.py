@@ -6,7 +6,13 @@ from live_server import today
 
 QUERY = {"query_type": "event_count", "date_from": today(), "date_to": today()}
 WRITE = ["/v1/events", "/v1/events/batch", "/v1/collect", "/v1/event"]
-READ = ["/v1/query", "/v1/realtime", "/v1/realtime/stream", "/v1/events/01a1f8ae-942c-71d8-b8b0-809fda29c80e"]
+READ = [
+    "/v1/query",
+    "/v1/events",
+    "/v1/realtime",
+    "/v1/realtime/stream",
+    "/v1/events/01a1f8ae-942c-71d8-b8b0-809fda29c80e",
+]
 ADMIN = ["/v1/clients", "/v1/ledger"]
 OPEN = ["/healthz", "/readyz", "/metrics", "/docs", "/v1/openapi.json", "/v1/config"]
 PROTECTED = [

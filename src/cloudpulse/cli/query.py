@@ -13,6 +13,10 @@ from cloudpulse.settings import load
 QueryType = Literal["event_count", "timeseries", "top_sessions", "errors", "breakdown", "uniques"]
 Dimension = Literal["page", "country", "browser", "os", "device", "source", "app", "event_name"]
 Text = Annotated[str | None, typer.Option(show_default=False, rich_help_panel="Filters, each an exact value")]
+Width = Annotated[Literal["minute", "hour", "day"] | None, typer.Option(show_default=False, help="Width of a bucket.")]
+AppName = Annotated[
+    str | None, typer.Option("--app", show_default=False, rich_help_panel="Filters, each an exact value")
+]
 
 app = typer.Typer(add_completion=False)
 
@@ -25,13 +29,9 @@ def query(
     event_type: Annotated[str | None, typer.Option(show_default=False, help="Only events of this type.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, show_default=False, help="At most so many rows.")] = None,
     tz: Annotated[str | None, typer.Option(show_default=False, help="Time zone of the days: Europe/Berlin.")] = None,
-    interval: Annotated[
-        Literal["minute", "hour", "day"] | None, typer.Option(show_default=False, help="Width of a bucket.")
-    ] = None,
+    interval: Width = None,
     by: Annotated[Dimension | None, typer.Option(show_default=False, help="What a breakdown divides by.")] = None,
-    app_name: Annotated[
-        str | None, typer.Option("--app", show_default=False, rich_help_panel="Filters, each an exact value")
-    ] = None,
+    app_name: AppName = None,
     source: Text = None,
     country: Text = None,
     browser: Text = None,

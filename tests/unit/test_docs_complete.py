@@ -1,0 +1,83 @@
+"""What is not documented is not there; and code stays short."""
+
+import ast
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+import typer.main
+from litestar.routes import HTTPRoute
+
+from cloudpulse.api.app import create_app
+from cloudpulse.api.guards import ScopeGuard
+from cloudpulse.cli.main import app as cli
+from cloudpulse.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+SOURCES = sorted((ROOT / "src" / "cloudpulse").rglob("*.py"))
+MAX_MODULE_LINES = 400
+MAX_FUNCTION_LINES = 50
+
+
+class Services(msgspec.Struct):
+    settings: Settings = Settings()
+
+
+def rows(name: str) -> list[list[str]]:
+    """The cells of all table rows whose first cell is code."""
+    lines = (ROOT / "docs" / name).read_text().splitlines()
+    cells = [re.split(r"(?<!\\)\|", line.strip("|")) for line in lines if line.startswith("| `")]
+    return [[cell.strip() for cell in row] for row in cells]
+
+
+def test_every_setting_is_documented_with_its_default():
+    documented = {row[0].strip("`"): row for row in rows("settings.md")}
+    assert set(documented) == set(Settings.__struct_fields__)
+    defaults = Settings()
+    for name, (_, default, unit, meaning) in documented.items():
+        value = getattr(defaults, name)
+        shown = "none" if value in ("", ()) else str(value)
+        assert (name, default.strip("`")) == (name, shown)
+        assert unit
+        assert meaning
+
+
+def test_every_setting_is_used():
+    text = "".join(path.read_text() for path in SOURCES if path.name != "settings.py")
+    assert [name for name in Settings.__struct_fields__ if f".{name}" not in text] == []
+
+
+def test_every_route_is_documented_with_its_scope():
+    routes = set()
+    for route in create_app(Services()).routes:
+        if isinstance(route, HTTPRoute):
+            for handler in route.route_handlers:
+                scopes = [f"`{guard.scope}`" for guard in handler.resolve_guards() if isinstance(guard, ScopeGuard)]
+                path = re.sub(r"{(\w+):\w+}", r"{\1}", route.path)
+                routes |= {(f"`{method} {path}`", " ".join(scopes)) for method in handler.http_methods - {"OPTIONS"}}
+    assert routes
+    assert {(row[0], row[1]) for row in rows("api.md") if "/" in row[0]} == routes
+
+
+def commands(command, path: str = "cloudpulse") -> set[str]:
+    names = command.list_commands(None) if hasattr(command, "list_commands") else []
+    found = [commands(command.get_command(None, name), f"{path} {name}") for name in names]
+    return set().union(*found) if found else {path}
+
+
+def test_every_command_is_documented():
+    known = commands(typer.main.get_command(cli))
+    documented = [row[0].strip("`") for row in rows("cli.md")]
+    assert len(documented) == len(known)
+    for name in known:
+        assert any(f"{line} ".startswith(f"{name} ") for line in documented), name
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_modules_and_functions_are_short(path):
+    text = path.read_text()
+    assert len(text.splitlines()) <= MAX_MODULE_LINES
+    functions = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    lengths = {node.name: node.end_lineno - node.lineno + 1 for node in functions}
+    assert {name: lines for name, lines in lengths.items() if lines > MAX_FUNCTION_LINES} == {}
