@@ -1,0 +1,121 @@
+"""Bodies that are inflated under a bound, and what a connection tells about its sender."""
+
+import gzip
+import tracemalloc
+from types import SimpleNamespace
+
+import pytest
+import zstandard
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cloudpulse.api.body import inflate, media_type
+from cloudpulse.api.remote import remote_of
+from cloudpulse.errors import TooLarge, UnsupportedMedia, UserError
+from cloudpulse.settings import Settings
+
+COMPRESS = {"gzip": gzip.compress, "zstd": zstandard.compress}
+LIMIT = 100_000
+
+
+@pytest.mark.parametrize("encoding", COMPRESS)
+@given(parts=st.lists(st.binary(max_size=2_000), min_size=1, max_size=5))
+def test_bodies_of_several_members_are_inflated_whole(encoding, parts):
+    packed = b"".join(COMPRESS[encoding](part) for part in parts)
+    assert inflate(packed, encoding, LIMIT) == b"".join(parts)
+
+
+def test_a_zstd_frame_that_does_not_tell_its_size():
+    compressor = zstandard.ZstdCompressor(write_content_size=False).compressobj()
+    packed = compressor.compress(b"abc" * 9_000) + compressor.flush()
+    assert inflate(packed * 2, "zstd", LIMIT) == b"abc" * 18_000
+
+
+@pytest.mark.parametrize("encoding", ["", "identity"])
+def test_a_plain_body(encoding):
+    assert inflate(b"plain", encoding, LIMIT) == b"plain"
+
+
+@pytest.mark.parametrize("encoding", COMPRESS)
+def test_the_limit_is_inclusive(encoding):
+    assert len(inflate(COMPRESS[encoding](b"a" * LIMIT), encoding, LIMIT)) == LIMIT
+    for parts in ([LIMIT + 1], [LIMIT, 1], [LIMIT // 2, LIMIT // 2, 1]):
+        with pytest.raises(TooLarge):
+            inflate(b"".join(COMPRESS[encoding](b"a" * size) for size in parts), encoding, LIMIT)
+
+
+@pytest.mark.parametrize("encoding", COMPRESS)
+def test_a_bomb_never_fills_the_memory(encoding):
+    bomb = COMPRESS[encoding](bytes(200 << 20))
+    tracemalloc.start()
+    try:
+        with pytest.raises(TooLarge):
+            inflate(bomb * 3, encoding, 10 << 20)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 64 << 20
+
+
+@pytest.mark.parametrize("encoding", COMPRESS)
+def test_a_damaged_body_is_the_clients_fault(encoding):
+    whole = COMPRESS[encoding](bytes(range(256)) * 100)
+    damaged = [whole[:cut] for cut in (1, 5, len(whole) // 2, len(whole) - 1)]
+    for body in [*damaged, whole + b"tail", b"nothing of the kind", whole + whole[:-1]]:
+        with pytest.raises(UserError, match=encoding) as raised:
+            inflate(body, encoding, LIMIT)
+        assert raised.value.status == 400
+
+
+@pytest.mark.parametrize("encoding", ["br", "deflate", "gzip, gzip"])
+def test_an_encoding_that_is_not_read(encoding):
+    with pytest.raises(UnsupportedMedia, match=encoding):
+        inflate(b"", encoding, LIMIT)
+
+
+def remote(settings=None, peer="203.0.113.9", **headers):
+    request = SimpleNamespace(scope={"client": peer and (peer, 1)})
+    raw = {name.replace("_", "-").encode(): value.encode() for name, value in headers.items()}
+    found = remote_of(request, raw, settings or Settings(ip_addresses="keep"))
+    return found.ip_address, found.user_agent, found.country
+
+
+def test_the_media_type_without_parameters():
+    assert media_type({b"content-type": b"Application/JSON; charset=utf-8"}) == "application/json"
+    assert media_type({}) == ""
+
+
+def test_headers_of_a_stranger_are_not_believed():
+    settings = Settings(ip_addresses="keep", country_header="x-country")
+    assert remote(settings, x_forwarded_for="10.9.9.9", x_country="FR", user_agent="agent") == (
+        "203.0.113.9", "agent", None,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "address"),
+    [
+        ("198.51.100.7", "198.51.100.7"),
+        ("6.6.6.6, 198.51.100.7", "198.51.100.7"),
+        ("6.6.6.6, 198.51.100.7, 10.0.0.2", "198.51.100.7"),
+        (" 198.51.100.7 ,, 10.0.0.1 ", "198.51.100.7"),
+        ("10.0.0.2", "10.0.0.1"),
+        ("", "10.0.0.1"),
+        ("unknown", None),
+    ],
+)
+def test_the_last_address_that_no_trusted_proxy_has(forwarded, address):
+    """What stands before it, anybody may have written."""
+    settings = Settings(ip_addresses="keep", trusted_proxies=("10.0.0.1", "10.0.0.2"), country_header="x-country")
+    found = remote(settings, peer="10.0.0.1", x_forwarded_for=forwarded, x_country="FR")
+    assert found == (address, None, "FR")
+
+
+@pytest.mark.parametrize(("mode", "address"), [("keep", "203.0.113.9"), ("truncate", "203.0.113.0"), ("drop", None)])
+def test_the_address_is_cut_down_before_anything_is_written(mode, address):
+    assert remote(Settings(ip_addresses=mode)) == (address, None, None)
+
+
+def test_headers_are_cut_and_a_peer_may_be_unknown():
+    assert remote(user_agent="x" * 5_000)[1] == "x" * 2_048
+    assert remote(peer=None) == (None, None, None)

@@ -1,0 +1,81 @@
+"""Where settings come from, and what is said of a bad one."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from cloudpulse.errors import SettingError
+from cloudpulse.settings import FILE_NAME, Settings, load
+
+
+def write(folder: Path, text: str) -> None:
+    (folder / FILE_NAME).write_text(text)
+
+
+def test_defaults(tmp_path):
+    assert load({"data": tmp_path}, {}) == Settings(data=tmp_path)
+    assert load({}, {}).data == Path("cloudpulse-data")
+
+
+def test_later_sources_win(tmp_path):
+    write(tmp_path, "port = 1\nhost = 'file'\nmax_batch_events = 7\n")
+    environ = {"CLOUDPULSE_PORT": "2", "CLOUDPULSE_HOST": "environ", "PATH": "/bin"}
+    settings = load({"data": tmp_path, "port": 3, "host": None}, environ)
+    assert (settings.port, settings.host, settings.max_batch_events) == (3, "environ", 7)
+
+
+def test_the_data_folder_may_come_from_the_environment(tmp_path):
+    write(tmp_path, "port = 9\n")
+    settings = load({"data": None}, {"CLOUDPULSE_DATA": str(tmp_path)})
+    assert (settings.data, settings.port) == (tmp_path, 9)
+
+
+def test_a_list_in_the_environment_and_in_the_file(tmp_path):
+    environ = {"CLOUDPULSE_TRUSTED_PROXIES": "10.0.0.1, 10.0.0.2,", "CLOUDPULSE_DATA": str(tmp_path)}
+    assert load({}, environ).trusted_proxies == ("10.0.0.1", "10.0.0.2")
+    write(tmp_path, "trusted_proxies = ['10.0.0.3']\n")
+    assert load({"data": tmp_path}, {}).trusted_proxies == ("10.0.0.3",)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("port", "eighty"),
+        ("port", "65536"),
+        ("max_batch_events", "0"),
+        ("reserve_bytes", "-1"),
+        ("ip_addresses", "hide"),
+        ("log_level", "loud"),
+        ("lake_commit_seconds", "1.5"),
+    ],
+)
+def test_a_bad_value_is_named(tmp_path, name, value):
+    with pytest.raises(SettingError, match=name):
+        load({"data": tmp_path}, {f"CLOUDPULSE_{name.upper()}": value})
+    write(tmp_path, f"{name} = '{value}'\n")
+    with pytest.raises(SettingError, match=name):
+        load({"data": tmp_path}, {})
+
+
+def test_an_unknown_setting_in_the_file_is_named(tmp_path):
+    write(tmp_path, "prot = 8080\n")
+    with pytest.raises(SettingError, match="prot"):
+        load({"data": tmp_path}, {})
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path):
+    write(tmp_path, "port: 8080\n")
+    with pytest.raises(SettingError, match=FILE_NAME):
+        load({"data": tmp_path}, {})
+
+
+def test_settings_do_not_change():
+    with pytest.raises(AttributeError):
+        Settings().port = 1  # type: ignore[misc]
+
+
+def test_settings_travel_to_the_processes_and_back():
+    settings = Settings(data=Path("somewhere"), trusted_proxies=("10.0.0.1",))
+    text = msgspec.json.encode(settings, enc_hook=str)
+    assert msgspec.json.decode(text, type=Settings, dec_hook=lambda kind, value: kind(value)) == settings
