@@ -24,6 +24,10 @@ SETTINGS_VARIABLE = "CLOUDPULSE_SETTINGS"
 FATAL_EXIT = 70
 LAST_ANSWERS_SECONDS = 0.5
 GRACE_SECONDS = 3
+SWITCH_SECONDS = 0.00002
+"""How long a thread waits for a busy one. The sequencer gives the interpreter up at every call of a store, some ten
+times a commit, and waits as often to have it back: with Python's 5 ms, 32 callers got 3,100 answers a second, with
+0.5 ms 5,500, with this 9,900."""
 FIRST_LOGIN_FILE = "first-login"
 ALL_SCOPES = ("events:write", "events:read", "admin")
 
@@ -37,8 +41,7 @@ def main() -> None:
         os.environ.pop(SETTINGS_VARIABLE), type=Settings, dec_hook=lambda kind, value: kind(value)
     )
     telemetry.configure(settings.log_level)
-    # Two busy threads take turns: the event loop must not wait 5 ms for the sequencer.
-    sys.setswitchinterval(0.0005)
+    sys.setswitchinterval(SWITCH_SECONDS)
     threading.Thread(target=_end_with_supervisor, args=(lifeline,), daemon=True).start()
     if role == "api":
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

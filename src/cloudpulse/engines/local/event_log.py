@@ -30,6 +30,14 @@ CREATE TABLE IF NOT EXISTS batches (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, received_at INTEGER NOT NULL, events INTEGER NOT NULL,
     bytes INTEGER NOT NULL, redrive_of TEXT, digest BLOB NOT NULL, ids BLOB NOT NULL, lines BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS redrives (redrive_of TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TRIGGER IF NOT EXISTS count_in AFTER INSERT ON batches BEGIN
+    -- Another try of a batch accepts nothing new.
+    UPDATE journal SET accepted = accepted + iif(new.redrive_of IS NULL, new.events, 0), bytes = bytes + new.bytes,
+        last_received_at = max(last_received_at, new.received_at);
+END;
+CREATE TRIGGER IF NOT EXISTS count_out AFTER DELETE ON batches BEGIN
+    UPDATE journal SET trimmed = max(trimmed, old.seq), bytes = bytes - old.bytes;
+END;
 """
 # A checkpoint syncs twice: 4,000 pages make it rare, and keep the file small enough to read back.
 _PRAGMAS = "PRAGMA wal_autocheckpoint = 4000;"
@@ -37,15 +45,10 @@ _STATE = """
 SELECT uuid, trimmed, accepted, bytes, last_received_at, (SELECT max(seq) FROM batches),
        (SELECT received_at FROM batches ORDER BY seq LIMIT 1) FROM journal
 """
-_COUNT_IN = """
-UPDATE journal SET accepted = accepted + ?, bytes = bytes + ?, last_received_at = max(last_received_at, ?)
-"""
 _INSERT = (
     "INSERT INTO batches (received_at, events, bytes, redrive_of, digest, ids, lines) VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
-_TRIMMABLE = """
-SELECT max(seq), sum(bytes), count(*) FROM (SELECT seq, bytes FROM batches WHERE seq <= ? ORDER BY seq LIMIT ?)
-"""
+_TRIM = "DELETE FROM batches WHERE seq IN (SELECT seq FROM batches WHERE seq <= ? ORDER BY seq LIMIT ?)"
 _READ = """
 SELECT seq, received_at, events, redrive_of, digest, ids, lines FROM batches WHERE seq > ? ORDER BY seq LIMIT ?
 """
@@ -63,6 +66,8 @@ class SqliteEventLog:
             self._database = Database(folder / FILE_NAME, _PRAGMAS + _SCHEMA)
             with self._database.write() as connection:
                 connection.execute("INSERT OR IGNORE INTO journal (id, uuid) VALUES (1, ?)", (str(uuid.uuid4()),))
+        # Up to here nothing is left to drop; a commit that fails may have left something after all, which can wait.
+        self._trimmed = 0
 
     def append(self, batch: Batch, trim_through: int = 0) -> int:
         """Write one batch, and in the same transaction drop a few batches up to ``trim_through``."""
@@ -75,20 +80,24 @@ class SqliteEventLog:
             seq = int(connection.execute(_INSERT, row).lastrowid or 0)
             if batch.redrive_of is not None:
                 connection.execute("INSERT INTO redrives VALUES (?, ?)", (batch.redrive_of, seq))
-            # Another try of a batch accepts nothing new.
-            accepted = batch.events if batch.redrive_of is None else 0
-            connection.execute(_COUNT_IN, (accepted, size, batch.received_at))
-            _drop(connection, trim_through)
+            self._drop(connection, trim_through)
         return seq
 
     def trim(self, through: int) -> bool:
         """Drop a few batches up to ``through``; True when more of them may wait."""
         with _full_disk_told_apart(), self._database.write() as connection:
-            return _drop(connection, through) == TRIM_ROWS
+            return self._drop(connection, through)
 
     def close(self) -> None:
         """Write the write-ahead log back and close."""
         self._database.close()
+
+    def _drop(self, connection: sqlite3.Connection, through: int) -> bool:
+        if through <= self._trimmed:
+            return False
+        dropped = connection.execute(_TRIM, (through, TRIM_ROWS)).rowcount
+        self._trimmed = through if dropped < TRIM_ROWS else self._trimmed
+        return dropped == TRIM_ROWS
 
 
 class SqliteLogReader:
@@ -152,14 +161,6 @@ def _redriven(connection: sqlite3.Connection, redrive_of: str | None) -> int | N
         return None
     row = connection.execute("SELECT seq FROM redrives WHERE redrive_of = ?", (redrive_of,)).fetchone()
     return int(row[0]) if row else None
-
-
-def _drop(connection: sqlite3.Connection, through: int) -> int:
-    last, size, batches = connection.execute(_TRIMMABLE, (through, TRIM_ROWS)).fetchone()
-    if last is not None:
-        connection.execute("DELETE FROM batches WHERE seq <= ?", (last,))
-        connection.execute("UPDATE journal SET trimmed = ?, bytes = bytes - ?", (last, size))
-    return int(batches)
 
 
 def _refuse_trimmed(connection: sqlite3.Connection, after: int) -> int:
