@@ -1,0 +1,194 @@
+"""The loop of a consumer: what fails is tried again, alone, and set aside; what merely waits is waited for."""
+
+import datetime as dt
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from cloudpulse.engines.local.dead_letters import SqliteDeadLetters
+from cloudpulse.engines.local.event_log import SqliteEventLog, SqliteLogReader
+from cloudpulse.entrypoints import consume
+from cloudpulse.entrypoints.consume import ChunkSource, Loop
+from cloudpulse.errors import StoreError
+from cloudpulse.events import codec
+from cloudpulse.events.model import Batch
+from cloudpulse.lake.chunk import Chunk
+
+NOW = dt.datetime(2026, 3, 9, 14, 22, 31, tzinfo=dt.UTC)
+LINE = (
+    b'{"received_at":"2026-03-09T14:22:31.000000Z","client_id":"c","app":"a",'
+    b'"event_id":"01a1f8ae-942c-71d8-b8b0-809fda29c80e","event_type":"click","session_id":"s","source":"web"}'
+)
+
+
+def batch(lines: bytes | None = None) -> Batch:
+    packed = codec.pack_lines([LINE]) if lines is None else lines
+    return Batch(received_at=1, events=1, digest=(), ids=b"", lines=packed)
+
+
+class Recorder:
+    """A layer that notes what it takes, durably only when it settles, and fails as it is told."""
+
+    name = "lake"
+
+    def __init__(self, fail: Callable[[Chunk], Exception | None] = lambda chunk: None) -> None:
+        self.fail = fail
+        self.taken: list[int] = []
+        self.durable: list[int] = []
+        self.passed = 0
+        self.settled = 0
+
+    def position(self) -> int:
+        return self.passed
+
+    def restart(self) -> None:
+        self.taken = list(self.durable)
+        self.passed = self.settled
+
+    def take(self, chunk: Chunk, settle: bool) -> None:
+        if failure := self.fail(chunk):
+            raise failure
+        self.taken += [one.seq for one in chunk.batches]
+        self.passed = chunk.last
+        if settle:
+            self.durable, self.settled = list(self.taken), self.passed
+
+    def idle(self) -> None:
+        self.durable, self.settled = list(self.taken), self.passed
+
+
+class Parts:
+    def __init__(self, folder: Path) -> None:
+        self.log = SqliteEventLog(folder)
+        self.reader = SqliteLogReader(folder)
+        self.letters = SqliteDeadLetters(folder / "records.db")
+        self.source = ChunkSource(self.reader, self.reader.state().journal, lambda: NOW)
+
+    def run(self, layer: Recorder, until: int) -> None:
+        loop = Loop(layer, self.source, self.letters, lambda: NOW)
+        loop.start()
+        give_up_at = time.monotonic() + 20
+        while layer.settled < until and time.monotonic() < give_up_at:
+            time.sleep(0.005)
+        loop.stop()
+        assert layer.settled >= until
+
+    def parked(self) -> list[int]:
+        return [letter.position.seq for letter in self.letters.list()]
+
+    def close(self) -> None:
+        for store in (self.log, self.reader, self.letters):
+            store.close()
+
+
+@pytest.fixture
+def parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Parts]:
+    monkeypatch.setattr(consume, "RETRY_SECONDS", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(consume, "PACE_SECONDS", 0.01)
+    parts = Parts(tmp_path)
+    yield parts
+    parts.close()
+
+
+def test_every_batch_is_taken_once_in_order(parts: Parts) -> None:
+    for _ in range(5):
+        parts.log.append(batch())
+    layer = Recorder()
+    parts.run(layer, until=5)
+    assert (layer.durable, parts.parked()) == ([1, 2, 3, 4, 5], [])
+
+
+def test_a_batch_that_cannot_be_decoded_is_set_aside(parts: Parts) -> None:
+    """Guards mechanism 17: its neighbours, which were read with it, go through."""
+    for number in range(1, 6):
+        parts.log.append(batch(b"damaged" if number in (1, 3) else None))
+    layer = Recorder()
+    parts.run(layer, until=5)
+    assert (layer.durable, parts.parked()) == ([2, 4, 5], [1, 3])
+    letter = parts.letters.list()[0]
+    assert (letter.consumer, letter.attempts, letter.batch.lines) == ("lake", 3, b"damaged")
+    assert "cannot be decoded" in letter.reason
+
+
+def test_a_batch_that_a_layer_cannot_take_is_found_and_set_aside(parts: Parts) -> None:
+    """Guards mechanism 17: only alone and after three tries, so that no neighbour is blamed."""
+    for _ in range(5):
+        parts.log.append(batch())
+    tries: list[int] = []
+
+    def fail(chunk: Chunk) -> Exception | None:
+        seqs = [one.seq for one in chunk.batches]
+        tries.extend([len(seqs)] if 4 in seqs else [])
+        return ValueError("wrong") if 4 in seqs else None
+
+    layer = Recorder(fail)
+    parts.run(layer, until=5)
+    assert (layer.durable, parts.parked()) == ([1, 2, 3, 5], [4])
+    assert tries[-3:] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("failure", [StoreError("busy"), OSError(28, "No space left on device")])
+def test_a_store_that_refuses_is_waited_for(parts: Parts, failure: Exception) -> None:
+    """Guards mechanism 17: however often it fails, the data are not blamed."""
+    for _ in range(3):
+        parts.log.append(batch())
+    left = iter(range(5))
+    layer = Recorder(lambda chunk: failure if next(left, None) is not None else None)
+    parts.run(layer, until=3)
+    assert (layer.durable, parts.parked()) == ([1, 2, 3], [])
+
+
+def test_what_failed_once_is_tried_again(parts: Parts) -> None:
+    parts.log.append(batch())
+    left = iter(range(2))
+    layer = Recorder(lambda chunk: ValueError("once") if next(left, None) is not None else None)
+    parts.run(layer, until=1)
+    assert (layer.durable, parts.parked()) == ([1], [])
+
+
+def test_both_consumers_share_one_decoding(parts: Parts) -> None:
+    for _ in range(3):
+        parts.log.append(batch())
+    first = parts.source.next(0)
+    assert first is not None
+    assert parts.source.next(0) is first
+    assert (first.first, first.last, first.table.num_rows) == (1, 3, 3)
+    assert parts.source.next(3) is None
+    parts.source.forget(3)
+    again = parts.source.next(0)
+    assert again is not None
+    assert again is not first
+    assert msgspec.structs.replace(again, table=None) == msgspec.structs.replace(first, table=None)
+
+
+def test_a_consumer_that_lags_meets_the_chunks_of_the_other(parts: Parts) -> None:
+    for _ in range(2):
+        parts.log.append(batch())
+    parts.source.next(0)
+    parts.source.forget(2)
+    for _ in range(2):
+        parts.log.append(batch())
+    ahead = parts.source.next(2)
+    behind = parts.source.next(0)
+    assert (behind.first, behind.last) == (1, 2)
+    assert parts.source.next(behind.last) is ahead
+
+
+def test_the_memory_of_chunks_is_bounded(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(consume, "CACHED_EVENTS", 2)
+    for seq in range(4):
+        parts.log.append(batch())
+        parts.source.next(seq)
+    assert [parts.source.is_decoded(after) for after in range(4)] == [False, False, True, True]
+
+
+def test_a_batch_alone(parts: Parts) -> None:
+    for _ in range(3):
+        parts.log.append(batch())
+    parts.source.next(0)
+    alone = parts.source.next(0, alone=True)
+    assert (alone.first, alone.last) == (1, 1)
+    assert parts.source.next(0).last == 3
