@@ -20,6 +20,7 @@ ISSUER = "cloudpulse"
 SIGNING_SECRET = "signing"
 KEYS_FRESH_SECONDS = 5
 MAX_REMEMBERED = 10_000
+FIRST_KEPT_SECONDS = 86_400
 
 _RULES: Any = {"require": ["exp", "aud", "iss", "sub"], "verify_exp": False, "verify_iat": False, "verify_nbf": False}
 
@@ -79,15 +80,18 @@ class TokenService:
             self._refresh_keys(now)
         principal = self._verified.get(token)
         if principal is None:
-            principal = self._decode(token)
+            principal = self._decode(token, now)
             self._remember(token, principal)
         if principal.expires_at <= now:
             raise Unauthorized("The token has expired. Ask for a new one at POST /v1/token.")
         return principal
 
-    def _decode(self, token: str) -> Principal:
+    def _decode(self, token: str, now: float) -> Principal:
         try:
-            key = self._keys[jwt.get_unverified_header(token)["kid"]]
+            version = jwt.get_unverified_header(token)["kid"]
+            if version not in self._keys:  # another process may have rotated a moment ago
+                self._refresh_keys(now)
+            key = self._keys[version]
             claims = msgspec.convert(
                 jwt.decode(token, key, algorithms=[ALGORITHM], audience=self._audience, issuer=ISSUER, options=_RULES),
                 _Claims,
@@ -106,7 +110,9 @@ class TokenService:
         with self._lock:
             versions = self._secrets.versions(SIGNING_SECRET, int(now))
             if not versions:
-                versions = [self._secrets.put(SIGNING_SECRET, random.token_urlsafe(32), int(now))]
+                # Another process may find none in the same moment: what it has signed by then stays valid.
+                made = self._secrets.put(SIGNING_SECRET, random.token_urlsafe(32), int(now), FIRST_KEPT_SECONDS)
+                versions = [made]
             keys = {version.version: version.value for version in versions}
             if keys != self._keys:
                 self._keys = keys
