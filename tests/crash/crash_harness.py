@@ -30,7 +30,14 @@ FAULTS = Path(__file__).parent / "faults"
 COMMAND = str(Path(sys.executable).with_name("cloudpulse"))
 TYPES = ("page_view", "click", "api_call", "form_submit", "error", "custom")
 PATIENCE_SECONDS = 60.0
-QUICK = {"lake_commit_seconds": 1, "trim_delay_seconds": 1, "min_free_bytes": 0, "reserve_bytes": 0}
+START_SECONDS = 20.0
+QUICK = {
+    "lake_commit_seconds": 1,
+    "lake_commit_events": 1000,
+    "trim_delay_seconds": 1,
+    "min_free_bytes": 0,
+    "reserve_bytes": 0,
+}
 
 
 def until(condition: Callable[[], Any], what: str, seconds: float = PATIENCE_SECONDS) -> Any:
@@ -63,10 +70,13 @@ class Server:
         self.address: tuple[str, int] | None = None
         self.log = faults / "server.log"
 
-    def start(self, seconds: float = PATIENCE_SECONDS) -> None:
+    def start(self) -> None:
         """Start, and wait until it is ready."""
         self.launch()
-        until(lambda: self._read_address(), "server.json", seconds)
+        try:
+            until(self._read_address, "server.json", START_SECONDS)
+        except AssertionError as error:
+            raise AssertionError(self.log.read_text()[-4000:]) from error
         self._token = own_token(load({"data": self.data}))
 
     def launch(self) -> None:
@@ -89,7 +99,7 @@ class Server:
 
     def _read_address(self) -> bool:
         assert self._process is not None
-        assert self._process.poll() is None, f"`up` ended with {self._process.returncode}: {self.log.read_text()}"
+        assert self._process.poll() is None, f"`up` ended with {self._process.returncode}"
         parts = urlsplit(json.loads((self.data / "server.json").read_text())["url"])
         self.address = (str(parts.hostname), int(parts.port or 0))
         return True
@@ -114,7 +124,9 @@ class Server:
 
     def kill(self, role: str) -> None:
         """kill -9 one process; the supervisor starts it again."""
-        self.child(role).kill()
+        child = self.child(role)
+        child.kill()
+        psutil.wait_procs([child], 10)
 
     def kill_supervisor(self) -> list[psutil.Process]:
         """kill -9 the supervisor; returns its children."""

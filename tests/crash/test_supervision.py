@@ -4,11 +4,11 @@ import random
 import subprocess
 from pathlib import Path
 
-import pytest
 from crash_harness import COMMAND, Load, Truth, check, make_events, running, until
 
 
-def test_a_second_up_on_one_folder_is_refused(tmp_path: Path) -> None:
+def test_one_supervisor_holds_a_folder_and_starts_the_dead_again(tmp_path: Path) -> None:
+    truth = Truth()
     with running(tmp_path) as server:
         command = [COMMAND, "up", "--port", "0", "--data", str(server.data)]
         second = subprocess.run(command, env=server.environ(), capture_output=True, text=True, timeout=30, check=False)
@@ -16,7 +16,13 @@ def test_a_second_up_on_one_folder_is_refused(tmp_path: Path) -> None:
         assert (
             second.stderr == f"cloudpulse: {server.data} is in use by a running CloudPulse: stop it, or name another.\n"
         )
-        assert server.get("/readyz") == {"status": "ok"}
+        for role in ("api", "pipeline"):
+            pid = server.child(role).pid
+            server.kill(role)
+            assert server.child(role).pid != pid
+        with Load(server, truth, seed=10):
+            until(lambda: len(truth.acknowledged) > 100, "events are accepted")
+        check(server, truth)
 
 
 def test_sigterm_under_load_drains_and_exits_with_0_in_10_seconds(tmp_path: Path) -> None:
@@ -49,15 +55,3 @@ def test_sighup_reads_the_settings_again_without_a_refused_request(tmp_path: Pat
         server.reload()
         until(lambda: "kept the old settings" in server.log.read_text(), "a bad file is refused")
         assert server.get("/readyz") == {"status": "ok"}
-
-
-@pytest.mark.parametrize("role", ["api", "pipeline"])
-def test_a_dead_process_is_started_again(tmp_path: Path, role: str) -> None:
-    truth = Truth()
-    with running(tmp_path) as server:
-        pid = server.child(role).pid
-        server.kill(role)
-        assert server.child(role).pid != pid
-        with Load(server, truth, seed=10):
-            until(lambda: len(truth.acknowledged) > 100, "events are accepted")
-        check(server, truth)

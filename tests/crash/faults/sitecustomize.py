@@ -21,7 +21,7 @@ MOST_PAGES = 1 << 30
 POINTS = {
     "cloudpulse.engines.local.event_log": {
         "SqliteEventLog.append": "journal.commit",
-        "_drop": "journal.rows",  # between the rows and their COMMIT
+        "SqliteEventLog._drop": "journal.rows",  # between the rows and their COMMIT
     },
     "cloudpulse.engines.local.id_index": {"RocksIdIndex.record": "index.write", "RocksIdIndex.flush": "index.flush"},
     "cloudpulse.ingest.sequencer": {"Sequencer._commit": "answer"},
@@ -30,7 +30,8 @@ POINTS = {
         "SqliteCounters.apply": "counters.apply",
         "_add": "counters.rows",  # between the counts and their COMMIT
     },
-    "cloudpulse.lake.tail": {"write_tail": "tail.write", "prune": "tail.prune"},
+    "cloudpulse.lake.tail": {"write_tail": "tail.write"},
+    "cloudpulse.lake.fileio": {"os.replace": "bronze.rename"},
     "cloudpulse.lake.bronze": {
         "announce": "bronze.announce",
         "write": "bronze.write",
@@ -40,7 +41,7 @@ POINTS = {
     "cloudpulse.lake.parquet": {"write_partitions": "silver.files"},
     "pyiceberg.table": {"Transaction.commit_transaction": "iceberg.commit"},
     "pyiceberg.catalog.sql": {"SqlCatalog.commit_table": "iceberg.swap"},
-    "cloudpulse.lake.commit": {"Lake.append": "lake.append", "Lake.merge_small_files": "lake.merge"},
+    "cloudpulse.lake.commit": {"Lake.merge_small_files": "lake.merge"},
     "cloudpulse.lake.garbage": {"remember": "garbage.remember"},
     "cloudpulse.engines.local.dead_letters": {
         "SqliteDeadLetters.park": "letter.park",
@@ -131,8 +132,20 @@ FAULTS: dict[str, dict[str, Callable[..., Any]]] = {
 }
 
 
+class Borrowed:
+    """A module as one importer sees it: what is changed here is changed for nobody else."""
+
+    def __init__(self, module: Any) -> None:
+        self._module = module
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._module, name)
+
+
 def replace(module: Any, path: str, change: Callable[[Any], Any]) -> None:
     *owners, name = path.split(".")
+    if owners == ["os"]:
+        module.os = Borrowed(os)
     owner = functools.reduce(getattr, owners, module)
     setattr(owner, name, change(getattr(owner, name)))
 
