@@ -143,6 +143,16 @@ def test_a_store_that_refuses_is_waited_for(parts: Parts, failure: Exception) ->
     assert (layer.durable, parts.parked()) == ([1, 2, 3], [])
 
 
+def test_a_refusing_store_uses_up_none_of_a_batch_s_tries(parts: Parts) -> None:
+    """Guards mechanism 17: two failures of its own are not three, whatever else failed before."""
+    parts.log.append(batch())
+    wrong, busy = ValueError("wrong"), StoreError("busy")
+    left = iter([wrong] * consume.ATTEMPTS + [busy] * 5 + [wrong] * (consume.ATTEMPTS - 1))
+    layer = Recorder(lambda chunk: next(left, None))
+    parts.run(layer, until=1)
+    assert (layer.durable, parts.parked()) == ([1], [])
+
+
 def test_what_failed_once_is_tried_again(parts: Parts) -> None:
     parts.log.append(batch())
     left = iter(range(2))

@@ -229,6 +229,7 @@ class Loop(threading.Thread):
         self._now = now
         self._stop_event = threading.Event()
         self._failures = 0
+        self._blamed = 0
         self._alone = False
         self._alone_until = 0
         self._chunk: Chunk | None = None
@@ -244,7 +245,7 @@ class Loop(threading.Thread):
         while not self._stop_event.wait(wait):
             try:
                 wait = 0.0 if self.step() else PACE_SECONDS
-                self._failures = 0
+                self._failures = self._blamed = 0
             except Exception as exc:
                 wait = self._after_failure(exc)
 
@@ -267,8 +268,9 @@ class Loop(threading.Thread):
             if not isinstance(exc, PoisonBatch):
                 self._layer.restart()
             # A store that refuses is waited for. Anything else that fails again and again lies in the data.
-            if self._failures >= ATTEMPTS and not isinstance(exc, ServiceError | OSError):
-                self._failures = 0
+            self._blamed += not isinstance(exc, ServiceError | OSError)
+            if self._blamed >= ATTEMPTS:
+                self._failures = self._blamed = 0
                 self._single_out(exc, reached)
         except Exception as again:
             log.error("a restart failed", layer=self.name, exc_info=again)
