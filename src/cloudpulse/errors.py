@@ -62,14 +62,6 @@ class NotFound(UserError):
     title = "Not found"
 
 
-class Conflict(UserError):
-    """The thing exists already, with another content."""
-
-    code = "conflict"
-    status = 409
-    title = "Conflict"
-
-
 class TooLarge(UserError):
     """The request is larger than the limit, as sent or when inflated."""
 

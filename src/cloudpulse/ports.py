@@ -218,7 +218,6 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
     rows: int = 10_000
     seconds: float = 25.0
-    scanned_bytes: int | None = None
 
 
 class Rows(msgspec.Struct, frozen=True, kw_only=True):

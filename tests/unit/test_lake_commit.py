@@ -220,8 +220,10 @@ def test_rows_of_many_days_in_any_order_land_in_their_own_partition(lake, settin
     ]
     assert lake.append(decode(JOURNAL, [batch(1, events)], NOW).table, None, at(1))
     expected = Counter((moment.timestamp.date(), moment.event_type) for moment in events)
-    assert SnapshotReader(settings).current().counts_by_day_and_type() == expected
-    for file in SnapshotReader(settings).current().files:
+    files = SnapshotReader(settings).current().files
+    assert {(file.day, file.event_type): file.rows for file in files} == expected
+    assert len(files) == len(expected)
+    for file in files:
         rows = pq.ParquetFile(file.path).read(["timestamp", "event_type"])
         assert {moment.date() for moment in rows["timestamp"].to_pylist()} == {file.day}
         assert set(rows["event_type"].to_pylist()) == {file.event_type}

@@ -2,9 +2,9 @@
 
 import datetime as dt
 import threading
-from collections import Counter
 from contextlib import suppress
 from functools import cached_property
+from typing import Protocol
 
 import msgspec
 from pyiceberg.catalog.sql import SqlCatalog
@@ -37,9 +37,8 @@ class LakeFile(msgspec.Struct, frozen=True):
 
 
 class Snapshot(msgspec.Struct, frozen=True, dict=True):
-    """One version of the lake. ``snapshot_id`` and ``position`` are None while it is new."""
+    """One version of the lake; ``position`` is None while it is new."""
 
-    snapshot_id: int | None
     position: Position | None
     files: tuple[LakeFile, ...]
 
@@ -48,15 +47,15 @@ class Snapshot(msgspec.Struct, frozen=True, dict=True):
         """Events in the lake."""
         return sum(file.rows for file in self.files)
 
-    def counts_by_day_and_type(self) -> dict[tuple[dt.date, str], int]:
-        """Events per day (UTC) and type, from the files' row counts."""
-        counts: Counter[tuple[dt.date, str]] = Counter()
-        for file in self.files:
-            counts[file.day, file.event_type] += file.rows
-        return dict(counts)
+
+EMPTY = Snapshot(None, ())
 
 
-EMPTY = Snapshot(None, None, ())
+class Snapshots(Protocol):
+    """Where the lake's newest snapshot comes from."""
+
+    def current(self) -> Snapshot:
+        """Files and position of one moment."""
 
 
 class SnapshotReader:
@@ -97,7 +96,7 @@ class SnapshotReader:
             return EMPTY
         metadata: TableMetadata = FromInputFile.table_metadata(self._io.new_input(location))
         files = tuple(self._cache.files(metadata, self._io))
-        return Snapshot(metadata.current_snapshot_id, position_of(metadata), files)
+        return Snapshot(position_of(metadata), files)
 
 
 def _lake_file(file: DataFile) -> LakeFile:

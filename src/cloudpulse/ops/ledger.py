@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
 
 import msgspec
 
@@ -11,7 +10,7 @@ from cloudpulse.errors import LogTrimmed
 from cloudpulse.events.model import Position
 from cloudpulse.lake import bronze
 from cloudpulse.lake.bronze import BronzeFile
-from cloudpulse.lake.snapshot import Snapshot
+from cloudpulse.lake.snapshot import Snapshot, Snapshots
 from cloudpulse.ports import DeadLetters, Limits, LogReader, LogState, Records, Relation, Warehouse
 from cloudpulse.settings import Settings
 
@@ -87,13 +86,6 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     def is_passed(self, journal: str, seq: int) -> bool:
         """Whether the lake has passed a batch; every batch of an earlier journal was."""
         return journal != self.log.journal or seq <= self.lake_seq
-
-
-class Snapshots(Protocol):
-    """Where the lake's newest snapshot comes from."""
-
-    def current(self) -> Snapshot:
-        """Files and position of one moment."""
 
 
 def balance(evidence: Evidence) -> Ledger:

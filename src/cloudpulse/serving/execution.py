@@ -8,12 +8,12 @@ from typing import Any, TypeVar
 import pyarrow as pa
 
 from cloudpulse.errors import LogTrimmed, StoreError, UserError
-from cloudpulse.lake.snapshot import LakeFile
+from cloudpulse.lake.snapshot import LakeFile, Snapshots
 from cloudpulse.ports import Limits, LogReader, Relation, Rows, Warehouse
 from cloudpulse.serving import sql
 from cloudpulse.serving.cache import LruCache
 from cloudpulse.serving.request import Plan
-from cloudpulse.serving.tail import MINUTE, Snapshots, TailReader, View
+from cloudpulse.serving.tail import MINUTE, TailReader, View
 from cloudpulse.settings import Settings
 
 CACHED_ROWS = 200_000
@@ -47,7 +47,7 @@ class Executor:
                 return execution, question(execution)
             except (FileNotFoundError, LogTrimmed) as exc:
                 gone = exc
-        raise StoreError(f"What the query reads has gone: {gone}. Run 'cloudpulse doctor' if this stays.") from gone
+        raise StoreError(f"What the query reads has gone: {gone}. Run 'cloudpulse verify' if this stays.") from gone
 
 
 class Execution:

@@ -9,7 +9,7 @@ from typing import Any
 
 from cloudpulse.events.model import Count
 from cloudpulse.events.times import from_micros, rfc3339
-from cloudpulse.lake.snapshot import LakeFile
+from cloudpulse.lake.snapshot import LakeFile, Snapshots
 from cloudpulse.ports import LogReader, Warehouse
 from cloudpulse.serving import sql
 from cloudpulse.serving.execution import Execution, Executor
@@ -25,7 +25,7 @@ from cloudpulse.serving.request import (
     Uniques,
     plan,
 )
-from cloudpulse.serving.tail import MINUTE, Snapshots, counts
+from cloudpulse.serving.tail import MINUTE, counts
 from cloudpulse.settings import Settings
 
 

@@ -3,7 +3,7 @@
 import datetime as dt
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 import pyarrow as pa
@@ -14,7 +14,7 @@ from cloudpulse.errors import LogTrimmed
 from cloudpulse.events import codec
 from cloudpulse.events.model import Batch, Count
 from cloudpulse.events.times import from_micros, micros
-from cloudpulse.lake.snapshot import LakeFile, Snapshot
+from cloudpulse.lake.snapshot import LakeFile, Snapshots
 from cloudpulse.lake.tables import SILVER, to_arrow
 from cloudpulse.lake.tail import read_tail
 from cloudpulse.ports import LogReader
@@ -25,13 +25,6 @@ TRIES = 5
 SECOND = 1_000_000
 DECODED_EVENTS = 100_000
 MINUTE = 60 * SECOND
-
-
-class Snapshots(Protocol):
-    """Where the lake's newest snapshot comes from."""
-
-    def current(self) -> Snapshot:
-        """Files and position of one moment."""
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,7 +92,7 @@ class TailReader:
         raise LogTrimmed("The lake moves faster than it can be read; try again.")
 
     def _journal_id(self) -> str:
-        """Which journal this is; asked once, for ``state`` adds up all rows and a journal is not changed in use."""
+        """Which journal this is; asked once, for a journal is not changed in use."""
         self._journal = self._journal or self._log.state().journal
         return self._journal
 

@@ -2,16 +2,17 @@
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from cloudpulse.errors import StoreError
 
 BUSY_TIMEOUT_SECONDS = 5.0
 
 
-def connect(path: Path, read_only: bool = False, secure_delete: bool = False) -> sqlite3.Connection:
+def connect(path: Path, secure_delete: bool = False) -> sqlite3.Connection:
     """Open a file in WAL mode whose commits survive a power cut; transactions are begun by hand.
 
     ``secure_delete`` overwrites what is deleted. Foreign errors are not translated here (see ``Database``).
@@ -21,7 +22,6 @@ def connect(path: Path, read_only: bool = False, secure_delete: bool = False) ->
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute(f"PRAGMA secure_delete = {'ON' if secure_delete else 'OFF'}")
-        connection.execute(f"PRAGMA query_only = {'ON' if read_only else 'OFF'}")
     except sqlite3.Error:
         connection.close()
         raise
@@ -29,7 +29,7 @@ def connect(path: Path, read_only: bool = False, secure_delete: bool = False) ->
 
 
 @contextmanager
-def translated(path: Path) -> Iterator[None]:
+def _translated(path: Path) -> Iterator[None]:
     """Turn errors of SQLite into ``StoreError``; the first stays its ``__cause__``."""
     try:
         yield
@@ -47,7 +47,7 @@ class Database:
     def __init__(self, path: Path, schema: str, read_only: bool = False, secure_delete: bool = False) -> None:
         self._path = path
         self._turn = threading.Lock()
-        with translated(path):
+        with _translated(path):
             self._connection = connect(path, secure_delete=secure_delete)
             self._connection.executescript(schema)
             if read_only:
@@ -65,9 +65,14 @@ class Database:
         with self._transaction("BEGIN IMMEDIATE") as connection:
             yield connection
 
+    def insert(self, statement: str, values: Sequence[Any]) -> int:
+        """Run one statement that is a transaction by itself, durable on return; gives the new row's id."""
+        with self._turn, _translated(self._path):
+            return self._connection.execute(statement, values).lastrowid or 0
+
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[sqlite3.Connection]:
-        with self._turn, translated(self._path):
+        with self._turn, _translated(self._path):
             self._connection.execute(begin)
             try:
                 yield self._connection

@@ -28,7 +28,7 @@ class DuckDbWarehouse:
         self._database = _open(settings)
 
     def run(self, sql: str, parameters: Sequence[Any], relations: Mapping[str, Relation], limits: Limits) -> Rows:
-        """Run one SELECT; see ``Warehouse.run``. A limit on bytes scanned is the planner's, who knows the files."""
+        """Run one SELECT; see ``Warehouse.run``."""
         cursor = self._database.cursor()
         try:
             with _deadline(cursor, limits.seconds), _translated(relations, limits):
