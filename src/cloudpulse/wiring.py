@@ -7,7 +7,7 @@ import datetime as dt
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Protocol
 
 from cloudpulse.settings import Settings
 
@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from cloudpulse.ingest.limits import Gate
     from cloudpulse.ingest.receive import Receiver
     from cloudpulse.ingest.sequencer import Deliver, Sequencer
+    from cloudpulse.lake.snapshot import SnapshotReader
     from cloudpulse.ops.ledger import LedgerService
-    from cloudpulse.ports import Counters, LogReader
+    from cloudpulse.ports import Counters, DeadLetters, LogReader, Records
     from cloudpulse.serving.events import EventListService
     from cloudpulse.serving.lookup import EventLookup
     from cloudpulse.serving.query import QueryService
@@ -50,9 +51,9 @@ class Serving:
     query: QueryService
     realtime: RealtimeService
     ledger: LedgerService
-    snapshots: Any
-    letters: Any
-    records: Any
+    snapshots: SnapshotReader
+    letters: DeadLetters
+    records: Records
 
 
 @dataclass
@@ -64,6 +65,16 @@ class Ingest:
     gate: Gate
     sequencer: Sequencer
     receiver: Receiver
+
+
+class Health(Protocol):
+    """What the api process knows of its own state."""
+
+    def ready(self) -> str | None:
+        """Why no new events should be sent here; None when all is well."""
+
+    def gauges(self) -> dict[str, float]:
+        """Backlog and lag."""
 
 
 @dataclass
@@ -79,7 +90,7 @@ class ApiServices:
     lookup: EventLookup
     event_list: EventListService
     ledger: LedgerService
-    health: Any
+    health: Health
     stopping: asyncio.Event
 
 

@@ -20,7 +20,7 @@ log = structlog.get_logger(__name__)
 
 
 class Watch(threading.Thread):
-    """Sets the gate, and answers for health: port of ``/readyz`` and of the gauges in ``/metrics``."""
+    """Sets the gate, and tells what ``/readyz`` and the gauges of ``/metrics`` say."""
 
     def __init__(
         self,
