@@ -11,12 +11,15 @@ from fake_server import DROP, FakeServer
 from typer.testing import CliRunner
 
 from cloudpulse import wiring
+from cloudpulse.auth.tokens import SCOPES
 from cloudpulse.cli import client as client_module
+from cloudpulse.cli import options, query
 from cloudpulse.cli.client import Client, NoServer, Refused
 from cloudpulse.cli.main import COMMANDS, app
 from cloudpulse.cli.send import send
 from cloudpulse.events.codec import encode_event
 from cloudpulse.events.model import Event
+from cloudpulse.serving import request
 from cloudpulse.settings import Settings
 
 
@@ -266,3 +269,9 @@ def test_clients_go_through_the_server_that_runs(run, server):
 def test_events_are_encoded_as_the_server_reads_them():
     event = Event(event_type="click", session_id="s", source="web")
     assert msgspec.json.decode(encode_event(event), type=Event) == event
+
+
+def test_the_choices_are_those_of_the_server():
+    """The command line starts without the layers, so it repeats what it lets choose from."""
+    assert (query.QueryType, query.Dimension) == (request.QueryType, request.Dimension)
+    assert options.SCOPES == SCOPES

@@ -10,7 +10,8 @@ from cloudpulse.errors import TooLarge, UnsupportedMedia, UserError
 
 JSON = ("application/json", "")
 NDJSON = ("application/x-ndjson", "application/ndjson")
-
+ZSTD_STEP_BYTES = 512
+"""So much is inflated before the size is looked at: at most 16 MiB, for 4 bytes may stand for a block of 128 KiB."""
 
 RawHeaders = dict[bytes, bytes]
 
@@ -18,10 +19,6 @@ RawHeaders = dict[bytes, bytes]
 def raw_headers(request: Request[Any, Any, Any]) -> RawHeaders:
     """The headers as they came, names in lower case: litestar's own view of them costs 8 µs a request."""
     return dict(request.scope["headers"])
-
-
-ZSTD_STEP_BYTES = 512
-"""So much is inflated before the size is looked at: at most 16 MiB, for 4 bytes may stand for a block of 128 KiB."""
 
 
 async def read_body(request: Request[Any, Any, Any], headers: RawHeaders, limit: int) -> bytes:

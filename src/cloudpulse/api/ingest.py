@@ -77,11 +77,10 @@ def deliver_on(loop: asyncio.AbstractEventLoop) -> Deliver:
             else:
                 future.set_result(outcome)
 
-    return lambda outcomes: void(loop.call_soon_threadsafe(resolve, outcomes))
+    def deliver(outcomes: list[tuple[asyncio.Future[Receipt], Outcome]]) -> None:
+        loop.call_soon_threadsafe(resolve, outcomes)
 
-
-def void(_: object) -> None:
-    """Nothing: for callbacks whose result nobody wants."""
+    return deliver
 
 
 def _documented(body: dict[str, Any], answer: type, *statuses: int) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import secrets as random
 from collections.abc import Callable, Iterable
 from threading import Lock
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import jwt
 import msgspec
@@ -13,7 +13,7 @@ from cloudpulse.ports import Secrets
 from cloudpulse.settings import Settings
 
 Scope = Literal["events:write", "events:read", "admin"]
-SCOPES: tuple[Scope, ...] = ("events:write", "events:read", "admin")
+SCOPES: tuple[Scope, ...] = get_args(Scope)
 
 ALGORITHM = "HS256"
 ISSUER = "cloudpulse"

@@ -10,11 +10,10 @@ import httpx
 import msgspec
 
 from cloudpulse import wiring
-from cloudpulse.cli.options import SCOPES
+from cloudpulse.cli.options import CLIENT_ID, SCOPES
 from cloudpulse.errors import CloudPulseError
 from cloudpulse.settings import Settings
 
-CLIENT_ID = "cloudpulse-cli"
 TIMEOUT_SECONDS = 60.0
 BUSY = (429, 503)
 LONGEST_PAUSE_SECONDS = 30.0
@@ -25,7 +24,6 @@ class Running(msgspec.Struct, frozen=True):
 
     url: str
     pids: dict[str, int] = {}
-    started_at: Any = None
 
 
 class NoServer(CloudPulseError):

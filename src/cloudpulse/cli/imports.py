@@ -8,13 +8,12 @@ from typing import Annotated
 
 import msgspec
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from cloudpulse.cli.client import Client, connect, running
 from cloudpulse.cli.files import Events, Format, Source, combined_events, ndjson_events
 from cloudpulse.cli.options import Data, Token, Url
 from cloudpulse.cli.send import Receipt, batches, send
+from cloudpulse.cli.tables import progress
 from cloudpulse.settings import Settings, load
 
 PATIENCE_SECONDS = 120.0
@@ -126,15 +125,13 @@ class _Total:
 
 def _send_all(client: Client, name: str, events: Events, memory: Memory, lines: int) -> Iterator[Receipt]:
     """Send batch by batch, moving ``memory`` forward with each that is acknowledged."""
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
-        task = progress.add_task(name, total=lines, completed=memory.acknowledged)
+    with progress() as bar:
+        task = bar.add_task(name, total=lines, completed=memory.acknowledged)
         for batch in batches(islice(events, memory.acknowledged, None)):
             receipt = send(client, [event for _, event in batch])
             for error in receipt.errors[: max(0, SHOWN_REJECTIONS - memory.rejected)]:
                 typer.echo(f"{name}:{batch[error.index][0]}: {error.code}: {error.message}", err=True)
             memory.acknowledged += len(batch)
             memory.rejected += len(receipt.errors)
-            progress.update(task, advance=len(batch))
+            bar.update(task, advance=len(batch))
             yield receipt

@@ -23,6 +23,8 @@ Scopes = Annotated[
 ]
 
 SCOPES = ("events:write", "events:read", "admin")
+CLIENT_ID = "cloudpulse-cli"
+"""Whom tokens of the command line speak for."""
 
 
 def checked(scopes: list[str] | None, default: tuple[str, ...] = SCOPES) -> tuple[str, ...]:

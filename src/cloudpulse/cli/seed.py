@@ -9,12 +9,11 @@ from typing import Annotated
 from uuid import uuid4
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from cloudpulse.cli.client import Client, connect
 from cloudpulse.cli.options import Data, Token, Url
 from cloudpulse.cli.send import batches, send
+from cloudpulse.cli.tables import progress
 from cloudpulse.errors import ServiceError
 from cloudpulse.events.codec import encode_event
 from cloudpulse.events.model import Event
@@ -84,26 +83,26 @@ def _send_history(client: Client, random: Random, events: int, days: float) -> N
     """In order of time, so that few partitions of the lake are open at any moment."""
     end = dt.datetime.now(dt.UTC)
     made = history(random, end - dt.timedelta(days=days), end, events)
-    with _progress() as progress:
-        task = progress.add_task("past", total=events)
+    with progress() as bar:
+        task = bar.add_task("past", total=events)
         for batch in batches((None, encode_event(event)) for event in made):
             _deliver(client, [event for _, event in batch])
-            progress.update(task, advance=len(batch))
+            bar.update(task, advance=len(batch))
     typer.echo(f"{events:,} events sent, over the last {days:g} days")
 
 
 def _send_live(client: Client, random: Random, rate: float, events: int | None) -> None:
     """At ``rate`` events a second until Ctrl-C, or so many."""
     sent = 0
-    with _progress() as progress:
-        task = progress.add_task("now", total=events)
+    with progress() as bar:
+        task = bar.add_task("now", total=events)
         try:
             for batch in _paced(
                 Crowd(random, min(MAX_CROWD, max(3, int(rate * CROWD_SECONDS)))), rate, events, time.monotonic
             ):
                 _deliver(client, [encode_event(event) for event in batch])
                 sent += len(batch)
-                progress.update(task, completed=sent)
+                bar.update(task, completed=sent)
         except KeyboardInterrupt:
             pass
     typer.echo(f"{sent:,} events sent")
@@ -129,9 +128,3 @@ def _deliver(client: Client, events: list[bytes]) -> None:
     receipt = send(client, events, key=uuid4().hex)
     if receipt.errors:
         raise ServiceError(f"the server refused {len(receipt.errors)} events, the first: {receipt.errors[0].message}")
-
-
-def _progress() -> Progress:
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=console, disable=not console.is_terminal, transient=True)

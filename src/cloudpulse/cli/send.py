@@ -20,7 +20,6 @@ class Rejected(msgspec.Struct, frozen=True):
     index: int
     code: str
     message: str
-    field: str | None = None
 
 
 class Receipt(msgspec.Struct, kw_only=True):

@@ -1,4 +1,4 @@
-"""Rows on a terminal."""
+"""Rows and progress on a terminal."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 WIDE = 1000
@@ -14,6 +15,13 @@ WIDE = 1000
 def console() -> Console:
     """The standard output; wide when it is no terminal, so that nothing is cut in a pipe."""
     return Console() if sys.stdout.isatty() else Console(width=WIDE)
+
+
+def progress() -> Progress:
+    """A bar on stderr that goes when the work is done; none when stderr is no terminal."""
+    errors = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=errors, disable=not errors.is_terminal, transient=True)
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> Table:

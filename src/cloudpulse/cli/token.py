@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from cloudpulse import wiring
-from cloudpulse.cli.options import Data, Scopes, checked
+from cloudpulse.cli.options import CLIENT_ID, Data, Scopes, checked
 from cloudpulse.settings import load
 
 app = typer.Typer(add_completion=False)
@@ -20,4 +20,4 @@ def token(
     """Print a bearer token, and nothing else. Without --scope it may do everything."""
     settings = load({"data": data})
     tokens = wiring.local_tokens(settings)
-    typer.echo(tokens.issue("cloudpulse-cli", checked(scope), "default", ttl or settings.token_ttl_seconds))
+    typer.echo(tokens.issue(CLIENT_ID, checked(scope), "default", ttl or settings.token_ttl_seconds))

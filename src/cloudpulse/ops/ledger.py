@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -156,16 +157,12 @@ class LedgerService:
         Events move while they are counted, so a gap counts only when it stays. Raises ``LogTrimmed`` when the lake
         moves faster than it can be read.
         """
-        for last in (False,) * (TRIES - 1) + (True,):
-            try:
+        for _ in range(TRIES - 1):
+            with suppress(LogTrimmed, FileNotFoundError):
                 report = self._report(deep)
-            except (LogTrimmed, FileNotFoundError):
-                if last:
-                    raise
-                continue
-            if report.ok:
-                break
-        return report
+                if report.ok:
+                    return report
+        return self._report(deep)
 
     def _report(self, deep: bool | None) -> LedgerReport:
         snapshot = self._snapshots.current()
