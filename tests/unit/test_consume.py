@@ -9,14 +9,19 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
+from cloudpulse.batch.writer import LakeWriter
 from cloudpulse.engines.local.dead_letters import SqliteDeadLetters
 from cloudpulse.engines.local.event_log import SqliteEventLog, SqliteLogReader
+from cloudpulse.engines.local.records import SqliteRecords
 from cloudpulse.entrypoints import consume
-from cloudpulse.entrypoints.consume import ChunkSource, Loop
+from cloudpulse.entrypoints.consume import ChunkSource, LakeLayer, Loop
 from cloudpulse.errors import StoreError
 from cloudpulse.events import codec
-from cloudpulse.events.model import Batch
+from cloudpulse.events.model import Batch, Position
 from cloudpulse.lake.chunk import Chunk
+from cloudpulse.lake.commit import Lake
+from cloudpulse.lake.tables import SILVER
+from cloudpulse.settings import Settings
 
 NOW = dt.datetime(2026, 3, 9, 14, 22, 31, tzinfo=dt.UTC)
 LINE = (
@@ -204,3 +209,19 @@ def test_a_batch_alone(parts: Parts) -> None:
     alone = parts.source.next(0, alone=True)
     assert (alone.first, alone.last) == (1, 1)
     assert parts.source.next(0).last == 3
+
+
+@pytest.mark.parametrize(("journal", "seq"), [("another", 2), (None, 9)])
+def test_a_lake_position_that_is_not_of_this_journal_skips_nothing(
+    parts: Parts, tmp_path: Path, journal: str | None, seq: int
+) -> None:
+    """Guards mechanism 2: the place in another journal, or above the head of this one, starts a new epoch."""
+    for _ in range(3):
+        parts.log.append(batch())
+    settings = Settings(data=tmp_path)
+    lake, records = Lake(settings), SqliteRecords(tmp_path / "records.db")
+    assert lake.append(SILVER.empty_table(), None, Position(journal or parts.source.journal, seq))
+    writer = LakeWriter(settings, lake, records)
+    layer = LakeLayer(writer, parts.reader, parts.letters, parts.source, tmp_path / "tail", lambda: NOW)
+    assert layer.position() == 0
+    records.close()
