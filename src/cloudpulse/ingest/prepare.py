@@ -6,7 +6,6 @@ import random
 import time
 from collections import Counter
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import Literal
 from uuid import UUID
 
@@ -14,12 +13,23 @@ import msgspec
 
 from cloudpulse.events import codec, times
 from cloudpulse.events.enrich import truncate_ip
-from cloudpulse.events.model import Count, Event, Metadata, Remote, Stamp
-from cloudpulse.events.validate import InvalidEvent, Rejection, check_size, explain, normalise, reject
+from cloudpulse.events.model import MAX_PROPERTIES_BYTES, Count, Event, Remote, Stamp
+from cloudpulse.events.validate import (
+    EPOCH,
+    MAX_DEPTH,
+    InvalidEvent,
+    Rejection,
+    check_size,
+    explain,
+    normalise,
+    reject,
+)
 
 # An encoded event with a timestamp has its minute at a fixed place: {"event_id":"<36>","timestamp":"2026-03-09T14:22
 _MINUTE_AT = len('{"event_id":"') + 36 + len('","timestamp":"')
 _MINUTE = slice(_MINUTE_AT, _MINUTE_AT + 16)
+
+IpMode = Literal["keep", "truncate", "drop"]
 
 Cell = tuple[bytes, str, bool]
 """Minute as text (``2026-03-09T14:22``), event type, and whether the event moves the live counters."""
@@ -53,7 +63,7 @@ def prepare(
     rejections: list[Rejection],
     sender: Sender,
     received_at: dt.datetime,
-    ip_mode: Literal["keep", "truncate", "drop"],
+    ip_mode: IpMode,
 ) -> Prepared:
     """Give ids and stamps to the events of one request; what breaks a rule joins the rejections."""
     out = Prepared(
@@ -62,21 +72,12 @@ def prepare(
     )  # fmt: skip
     plain, with_remote = _prefixes(sender, received_at)
     oldest, now_minute, newest = _minutes_around(received_at.replace(second=0, microsecond=0))
-    encode, hashed, pack, id_text = codec.encode_event, codec.payload_hash, codec.pack_id, codec.id_text
+    pack, id_text = codec.pack_id, codec.id_text
     for index, event in events:
+        if event.event_id is None:
+            event.event_id = new_id(sender, index)
         try:
-            event_id = event.event_id
-            if event_id is None:
-                event.event_id = event_id = new_id(sender, index)
-            if event.timestamp is not None:
-                normalise(event)
-            metadata = event.metadata
-            if metadata is not None and metadata.ip_address is not None:
-                line, digest = _encode_with_address(event, metadata, ip_mode)
-            else:
-                line = encode(event)
-                digest = hashed(line)
-            check_size(event, line)
+            line, digest = _canonical(event, ip_mode)
         except (InvalidEvent, RecursionError) as exc:
             # What could be decoded may still nest too deeply to be encoded: that happens further up the stack.
             rejections.append(reject(index, event, exc if isinstance(exc, InvalidEvent) else explain(exc)))
@@ -88,7 +89,7 @@ def prepare(
             cell = (minute, event.event_type, True)
         else:
             cell = _cell_at_the_edge(event.timestamp, received_at, event.event_type)
-        key = event_id.bytes
+        key = event.event_id.bytes
         out.indexes.append(index)
         out.keys.append(key)
         out.packed.append(pack(key, digest, event.event_type))
@@ -96,6 +97,23 @@ def prepare(
         out.stored.append((with_remote if _wants_remote(event) else plain) + line[1:])
         out.cells.append(cell)
     return out
+
+
+def _canonical(event: Event, ip_mode: IpMode) -> tuple[bytes, bytes]:
+    """The event in canonical form, and its hash; brings time and address into their stored form, in place."""
+    timestamp, metadata = event.timestamp, event.metadata
+    if timestamp is not None and (timestamp.tzinfo is not times.UTC or timestamp < EPOCH):
+        normalise(event)
+    if metadata is not None and metadata.ip_address is not None:
+        digest = codec.hash_of(event)
+        metadata.ip_address = truncate_ip(metadata.ip_address, ip_mode)
+        line = codec.encode_event(event)
+    else:
+        line = codec.encode_event(event)
+        digest = codec.payload_hash(line)
+    if len(line) > MAX_PROPERTIES_BYTES or line.count(b"{") + line.count(b"[") > MAX_DEPTH:
+        check_size(event, line)
+    return line, digest
 
 
 def new_id(sender: Sender, index: int) -> UUID:
@@ -136,16 +154,6 @@ def _prefixes(sender: Sender, received_at: dt.datetime) -> tuple[bytes, bytes]:
     return plain, codec.stamp_prefix(stamp)
 
 
-def _encode_with_address(
-    event: Event, metadata: Metadata, ip_mode: Literal["keep", "truncate", "drop"]
-) -> tuple[bytes, bytes]:
-    """The canonical line and the hash; the address is cut down in place before anything is written."""
-    hashed = codec.hash_of(event)
-    metadata.ip_address = truncate_ip(metadata.ip_address, ip_mode)
-    return codec.encode_event(event), hashed
-
-
-@lru_cache(maxsize=16)
 def _minutes_around(minute: dt.datetime) -> tuple[bytes, bytes, bytes]:
     """The minutes at the edges of what counts as live, as text, and the present one between them."""
     return _text(minute - times.LIVE_WINDOW), _text(minute), _text(minute + times.FUTURE_LIMIT)

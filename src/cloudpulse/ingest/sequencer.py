@@ -20,11 +20,14 @@ from cloudpulse.ingest.limits import Gate
 from cloudpulse.ingest.prepare import Prepared, digest
 from cloudpulse.ports import EventLog, IdIndex
 
-GROUP_EVENTS = 20_000
-"""A group takes requests until it holds this many events: one journal row."""
+GROUP_EVENTS = 2_000
+"""A group takes requests until it holds this many events: one journal row. Larger ones gain nothing, and would let all
+callers wait for one commit, after which the process has nothing to prepare during the next."""
 
 GATHER_SECONDS = 0.001
-"""Where several callers wait, a group gathers for so long: fewer, larger commits. A lone caller never waits for it."""
+GATHER_EVENTS = 200
+"""Where several callers wait with few events, a group gathers for so long: fewer, larger commits. A lone caller never
+waits for it."""
 
 log = structlog.get_logger(__name__)
 
@@ -106,7 +109,7 @@ class Sequencer:
             self._fatal()
 
     def _serve(self, group: list[tuple[Prepared, Any]]) -> None:
-        self._crowded = len(group) > 1
+        self._crowded = len(group) > 1 and sum(len(prepared.keys) for prepared, _ in group) < GATHER_EVENTS
         was_broken = self._broken
         outcomes = self._commit(group)
         self._gate.leave(sum(len(prepared.keys) for prepared, _ in group))
