@@ -43,9 +43,9 @@ class World:
     def nudge(self) -> None:
         self.nudges += 1
 
-    def append(self, count: int) -> None:
+    def append(self, count: int, age_seconds: int = 0) -> None:
         for _ in range(count):
-            now = time.time_ns() // 1000
+            now = time.time_ns() // 1000 - age_seconds * 1_000_000
             self.log.append(Batch(received_at=now, events=1, digest=(), ids=b"", lines=b"x" * 100))
 
     def stand(self, speed: int, lake: int) -> None:
@@ -114,6 +114,20 @@ def test_refusal_and_readiness(tmp_path: Path) -> None:
     world.log.trim(2)
     world.watch.look()
     assert (world.gate.refusal, world.watch.ready()) == (None, None)
+    world.close()
+
+
+def test_rows_that_wait_for_the_trim_alone_refuse_nothing(tmp_path: Path) -> None:
+    """A server that starts after a night finds old rows; how far behind the layers are, these do not tell."""
+    world = World(tmp_path, journal_max_age_seconds=3600, trim_delay_seconds=60)
+    world.append(2, age_seconds=8 * 3600)
+    for lake, refused in ((0, True), (1, True), (2, False)):
+        world.stand(2, lake)
+        world.watch.look()
+        assert (world.gate.refusal is not None) is refused
+    world.append(1)
+    world.watch.look()
+    assert world.gate.refusal is None
     world.close()
 
 

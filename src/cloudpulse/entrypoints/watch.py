@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 
+import msgspec
 import structlog
 
 from cloudpulse.errors import ServiceError
@@ -67,7 +68,8 @@ class Watch(threading.Thread):
         passed = {name: _seq(position(), state) for name, position in self._positions.items()}
         self._progress.observe(now, state.head, passed)
         free = limits.free_bytes(self._settings.data)
-        self._gate.refusal = limits.refusal(state, free, self._settings, time.time_ns() // 1000)
+        waiting = msgspec.structs.replace(state, oldest_received_at=self._waiting_since(state, min(passed.values())))
+        self._gate.refusal = limits.refusal(waiting, free, self._settings, time.time_ns() // 1000)
         self._hold_reserve(free)
         self._allow_trim(now, min(passed.values()), state)
 
@@ -87,6 +89,13 @@ class Watch(threading.Thread):
             "journal_head": float(state.head),
             "journal_accepted_events": float(state.accepted),
         }
+
+    def _waiting_since(self, state: LogState, passed: int) -> int | None:
+        """When the oldest batch came that a layer still lacks; those that all have passed wait for the trim alone."""
+        if passed <= state.trimmed:
+            return state.oldest_received_at
+        waiting = self._reader.read(passed, limit=1)
+        return waiting[0].received_at if waiting else None
 
     def _hold_reserve(self, free: int) -> None:
         if free < self._settings.min_free_bytes:
