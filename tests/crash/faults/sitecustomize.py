@@ -28,7 +28,7 @@ POINTS = {
     "cloudpulse.ingest.rebuild": {"bring_up": "index.replay"},
     "cloudpulse.engines.local.counters": {
         "SqliteCounters.apply": "counters.apply",
-        "_add": "counters.rows",  # between the counts and their COMMIT
+        "_merge": "counters.rows",  # between the counts and the position
     },
     "cloudpulse.lake.tail": {"write_tail": "tail.write"},
     "cloudpulse.lake.fileio": {"os.replace": "bronze.rename"},
