@@ -81,3 +81,15 @@ def test_modules_and_functions_are_short(path):
     functions = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
     lengths = {node.name: node.end_lineno - node.lineno + 1 for node in functions}
     assert {name: lines for name, lines in lengths.items() if lines > MAX_FUNCTION_LINES} == {}
+
+
+def test_mechanisms_are_listed_with_the_tests_that_guard_them():
+    said: dict[str, set[int]] = {}
+    for path in (ROOT / "tests").rglob("test_*.py"):
+        for numbers in re.findall(r"mechanisms? (\d+(?:(?:, | and )\d+)*)", path.read_text()):
+            said.setdefault(path.stem, set()).update(map(int, re.findall(r"\d+", numbers)))
+    lines = re.findall(r"^\| (\d+) \|(.*)$", (ROOT / "docs" / "mechanisms.md").read_text(), re.MULTILINE)
+    listed = {int(number): re.findall(r"`(test_\w+)`", cells) for number, cells in lines}
+    assert set().union(*said.values()) == set(listed)
+    assert [(test, number) for number, tests in listed.items() for test in tests if number not in said[test]] == []
+    assert all(listed.values())

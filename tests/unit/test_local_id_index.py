@@ -140,7 +140,7 @@ class Refusing:
 
 
 def test_a_write_that_fails_moves_nothing(tmp_path, monkeypatch):
-    """Guards mechanisms 3 and 6: ids and ``through`` are one write, and the same handle recovers."""
+    """Guards mechanisms 3 and 6: ids and ``through`` are one write, and what failed is recorded later."""
     index = RocksIdIndex(tmp_path, "journal", WINDOW)
     one = msgspec.structs.replace(batch(1), seq=1)
     with monkeypatch.context() as patched:
