@@ -5,12 +5,15 @@ A log line names ids of batches, requests and clients, never an event's content,
 
 import logging
 import sys
+import traceback
 from collections.abc import Iterable, Mapping
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, generate_latest
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
+
+from cloudpulse.errors import CloudPulseError
 
 registry = CollectorRegistry()
 events_accepted = Counter("cloudpulse_events_accepted", "Events accepted", registry=registry)
@@ -26,13 +29,22 @@ def configure(level: str) -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
+
+
+def told(exc: BaseException) -> dict[str, str]:
+    """What a log may tell of an exception: its kind and place, and the text only where it is our own or the system's.
+
+    The text of a decoder or a store may quote an event.
+    """
+    known = isinstance(exc, CloudPulseError | OSError)
+    error = f"{type(exc).__name__}: {exc}" if known else type(exc).__name__
+    return {"error": error, "place": "".join(traceback.format_tb(exc.__traceback__, limit=-5))}
 
 
 def count_receipt(accepted: int, duplicates: int, rejected: int) -> None:

@@ -13,8 +13,9 @@ from cloudpulse.batch.writer import LakeWriter
 from cloudpulse.engines.local.dead_letters import SqliteDeadLetters
 from cloudpulse.engines.local.event_log import SqliteEventLog, SqliteLogReader
 from cloudpulse.engines.local.records import SqliteRecords
-from cloudpulse.entrypoints import consume
-from cloudpulse.entrypoints.consume import ChunkSource, LakeLayer, Loop
+from cloudpulse.entrypoints import chunks, consume
+from cloudpulse.entrypoints.chunks import ChunkSource
+from cloudpulse.entrypoints.consume import LakeLayer, Loop
 from cloudpulse.errors import StoreError
 from cloudpulse.events import codec
 from cloudpulse.events.model import Batch, Position
@@ -195,7 +196,7 @@ def test_a_consumer_that_lags_meets_the_chunks_of_the_other(parts: Parts) -> Non
 
 
 def test_the_memory_of_chunks_is_bounded(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(consume, "CACHED_EVENTS", 2)
+    monkeypatch.setattr(chunks, "CACHED_EVENTS", 2)
     for seq in range(4):
         parts.log.append(batch())
         parts.source.next(seq)

@@ -16,7 +16,7 @@ OUTSIDE = {"entrypoints", "cli", "api"}
 ALLOWED: dict[str, set[str]] = {
     "": set(),
     "errors": set(),
-    "telemetry": set(),
+    "telemetry": {"errors"},
     "settings": {"errors"},
     "events": {"errors"},
     "ports": {"events"},

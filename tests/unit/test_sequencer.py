@@ -15,10 +15,11 @@ from cloudpulse.errors import DiskFull, Overloaded, StoreError
 from cloudpulse.events import codec, times
 from cloudpulse.events.validate import parse_batch
 from cloudpulse.ingest import sequencer as module
+from cloudpulse.ingest.decide import Receipt
 from cloudpulse.ingest.limits import Gate
 from cloudpulse.ingest.prepare import Sender, prepare
 from cloudpulse.ingest.receive import Receiver
-from cloudpulse.ingest.sequencer import Receipt, Sequencer
+from cloudpulse.ingest.sequencer import Sequencer
 from cloudpulse.settings import Settings
 
 NOW = dt.datetime.now(dt.UTC)

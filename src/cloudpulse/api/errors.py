@@ -1,7 +1,6 @@
 """Every error as problem details (RFC 9457), rendered here and nowhere else."""
 
 import re
-import traceback
 from http import HTTPStatus
 from typing import Any
 
@@ -11,6 +10,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 
 from cloudpulse.errors import CloudPulseError, InvalidParameter, NotReady, Overloaded, ServiceError, Unauthorized
+from cloudpulse.telemetry import told
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -59,9 +59,7 @@ def render(request: Request[Any, Any, Any], exc: Exception) -> Response[bytes]:
         title = HTTPStatus(exc.status_code).phrase
         code = _CODES.get(exc.status_code, "internal_error" if exc.status_code >= 500 else "bad_request")
         return _response(exc.status_code, code, title, _sentence(request, exc), headers=exc.headers)
-    # The text of a foreign exception may quote an event, so only its kind and place are logged.
-    place = "".join(traceback.format_tb(exc.__traceback__, limit=-5))
-    _log.error("request failed", error=type(exc).__name__, place=place, request_id=_id(request))
+    _log.error("request failed", request_id=_id(request), **told(exc))
     detail = f"Something went wrong on our side. The request id is {_id(request)}."
     return _response(500, CloudPulseError.code, CloudPulseError.title, detail)
 

@@ -1,7 +1,6 @@
 """The ingest routes: read, parse, hand over, wait for the receipt, answer."""
 
 import asyncio
-import datetime as dt
 from collections.abc import Callable
 from typing import Any
 
@@ -31,8 +30,9 @@ from cloudpulse.events.validate import (
     parse_one,
     parse_small,
 )
+from cloudpulse.ingest.decide import Receipt
 from cloudpulse.ingest.prepare import Sender, new_id
-from cloudpulse.ingest.sequencer import Deliver, Outcome, Receipt
+from cloudpulse.ingest.sequencer import Deliver, Outcome
 
 MAX_IDEMPOTENCY_KEY = 128
 
@@ -133,11 +133,16 @@ async def post_small(request: IngestRequest) -> ASGIResponse:
         event = from_small(small, new_id(_sender(request, headers), 0))
     except InvalidEvent as invalid:
         raise InvalidBody(invalid.code, invalid.message) from invalid
-    received_at = dt.datetime.now(dt.UTC)
     receipt = await _receive(request, headers, ([(0, event)], []))
     if receipt.rejections:
         raise InvalidBody(receipt.rejections[0].code, receipt.rejections[0].message)
-    record = SmallRecord(str(event.event_id), times.rfc3339(received_at), event.source, event.event_type, small.meta)
+    record = SmallRecord(
+        str(event.event_id),
+        times.rfc3339(times.from_micros(receipt.received_at)),
+        event.source,
+        event.event_type,
+        small.meta,
+    )
     return JsonAnswer(msgspec.json.encode(record))
 
 

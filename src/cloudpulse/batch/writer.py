@@ -14,6 +14,7 @@ from cloudpulse.lake.chunk import Chunk
 from cloudpulse.lake.commit import Lake
 from cloudpulse.ports import Records
 from cloudpulse.settings import Settings
+from cloudpulse.telemetry import told
 
 log = structlog.get_logger(__name__)
 
@@ -81,8 +82,8 @@ class LakeWriter:
         try:
             self._lake.merge_small_files()
             self._lake.collect_garbage(self._records, now)
-        except Exception:
-            log.exception("small files of the lake could not be merged or removed")
+        except Exception as exc:
+            log.error("small files of the lake could not be merged or removed", **told(exc))
 
     def _write(self, now: dt.datetime) -> None:
         """Bronze, then silver with the position, then the list of bronze objects."""

@@ -3,102 +3,29 @@
 import datetime as dt
 import threading
 import traceback
-from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
 import structlog
 
 from cloudpulse.batch.writer import LakeWriter
+from cloudpulse.entrypoints.chunks import CHUNK_EVENTS, ChunkSource, Now, PoisonBatch
 from cloudpulse.errors import ServiceError
 from cloudpulse.events import times
 from cloudpulse.events.model import Batch, Position
 from cloudpulse.lake import tail
-from cloudpulse.lake.chunk import Chunk, decode, empty
+from cloudpulse.lake.chunk import Chunk, empty
 from cloudpulse.ports import DeadLetter, DeadLetters, LogReader
 from cloudpulse.speed.processor import SpeedProcessor
+from cloudpulse.telemetry import told
 
 PACE_SECONDS = 0.2
 """Between two chunks, unless the last one was full: every chunk costs some milliseconds, however small it is. Answers
 do not wait for it, for they add the journal's tail."""
 RETRY_SECONDS = (0.1, 0.5, 2.0)
 ATTEMPTS = 3
-CACHED_EVENTS = 600_000
-CHUNK_EVENTS = 50_000
-CHUNK_BATCHES = 2_000
 
 log = structlog.get_logger(__name__)
-
-Now = Callable[[], dt.datetime]
-
-
-class PoisonBatch(Exception):
-    """A batch that cannot be decoded."""
-
-    def __init__(self, batch: Batch) -> None:
-        super().__init__(f"batch {batch.seq} cannot be decoded")
-        self.batch = batch
-
-
-class ChunkSource:
-    """Decodes each run of batches once for both consumers, with a bounded memory of what the slower one still needs."""
-
-    def __init__(self, reader: LogReader, journal: str, now: Now) -> None:
-        self.journal = journal
-        self._reader = reader
-        self._now = now
-        self._lock = threading.Lock()
-        self._cached: dict[int, Chunk] = {}
-
-    def next(self, after: int, alone: bool = False) -> Chunk | None:
-        """The chunk that begins above ``after``; one batch only when ``alone``. Raises ``PoisonBatch``."""
-        with self._lock:
-            chunk = self._cached.get(after)
-            if chunk is None or (alone and len(chunk.batches) > 1):
-                chunk = self._decode(after, alone)
-            return chunk
-
-    def is_decoded(self, after: int) -> bool:
-        """Whether the chunk that begins above ``after`` is at hand: the other consumer is ahead."""
-        return after in self._cached
-
-    def forget(self, through: int) -> None:
-        """Drop what the slower consumer has passed."""
-        with self._lock:
-            for after in [after for after, chunk in self._cached.items() if chunk.last <= through]:
-                del self._cached[after]
-
-    def _decode(self, after: int, alone: bool) -> Chunk | None:
-        # End where a cached chunk begins, so that a consumer that lags meets the chunks of the other one.
-        end = min((start for start in self._cached if start > after), default=None)
-        batches = self._reader.read(after, 1 if alone else CHUNK_BATCHES, CHUNK_EVENTS)
-        batches = [batch for batch in batches if end is None or batch.seq <= end]
-        if not batches:
-            return None
-        try:
-            chunk = decode(self.journal, batches, self._now())
-        except Exception:
-            chunk = self._decode_prefix(batches)
-        if not alone:
-            self._remember(after, chunk)
-        return chunk
-
-    def _decode_prefix(self, batches: list[Batch]) -> Chunk:
-        good: list[Batch] = []
-        for batch in batches:
-            try:
-                decode(self.journal, [batch], self._now())
-            except Exception as exc:
-                if good:
-                    break
-                raise PoisonBatch(batch) from exc
-            good.append(batch)
-        return decode(self.journal, good, self._now())
-
-    def _remember(self, after: int, chunk: Chunk) -> None:
-        self._cached[after] = chunk
-        while sum(chunk.events for chunk in self._cached.values()) > CACHED_EVENTS:
-            del self._cached[min(self._cached)]
 
 
 class Layer(Protocol):
@@ -262,7 +189,7 @@ class Loop(threading.Thread):
 
     def _after_failure(self, exc: Exception) -> float:
         self._failures += 1
-        log.error("a step failed", layer=self.name, failures=self._failures, exc_info=exc)
+        log.error("a step failed", layer=self.name, failures=self._failures, **told(exc))
         reached = self._chunk.last if self._chunk is not None else self._layer.position()
         try:
             if not isinstance(exc, PoisonBatch):
@@ -273,7 +200,7 @@ class Loop(threading.Thread):
                 self._failures = self._blamed = 0
                 self._single_out(exc, reached)
         except Exception as again:
-            log.error("a restart failed", layer=self.name, exc_info=again)
+            log.error("a restart failed", layer=self.name, **told(again))
         return RETRY_SECONDS[min(self._failures, len(RETRY_SECONDS) - 1)]
 
     def _single_out(self, exc: Exception, reached: int) -> None:

@@ -11,16 +11,19 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import structlog
 import uvloop
 
 from cloudpulse import telemetry, wiring
+from cloudpulse.entrypoints.supervise import FIRST_LOGIN_FILE, SETTINGS_VARIABLE
 from cloudpulse.settings import Settings
 
-SETTINGS_VARIABLE = "CLOUDPULSE_SETTINGS"
+if TYPE_CHECKING:
+    from cloudpulse.auth.clients import ClientService
+
 FATAL_EXIT = 70
 LAST_ANSWERS_SECONDS = 0.5
 GRACE_SECONDS = 3
@@ -28,8 +31,6 @@ SWITCH_SECONDS = 0.0001
 """How long a thread waits for a busy one. The sequencer gives the interpreter up at every call of a store, some ten
 times a commit, and waits as often to have it back: with Python's 5 ms, 32 callers got 3,100 answers a second, with
 0.5 ms 5,500, with this 9,900."""
-FIRST_LOGIN_FILE = "first-login"
-ALL_SCOPES = ("events:write", "events:read", "admin")
 
 log = structlog.get_logger(__name__)
 
@@ -106,7 +107,8 @@ async def api(settings: Settings, listener: int) -> None:
 
 def pipeline(settings: Settings) -> None:
     """Follow the journal with both layers."""
-    from cloudpulse.entrypoints.consume import ChunkSource, LakeLayer, Loop, SpeedLayer
+    from cloudpulse.entrypoints.chunks import ChunkSource
+    from cloudpulse.entrypoints.consume import LakeLayer, Loop, SpeedLayer
 
     parts = wiring.pipeline(settings)
     ended = threading.Event()
@@ -153,11 +155,13 @@ def _end_soon() -> None:
     threading.Timer(LAST_ANSWERS_SECONDS, os._exit, (FATAL_EXIT,)).start()
 
 
-def _make_first_client(settings: Settings, clients: Any) -> None:
+def _make_first_client(settings: Settings, clients: "ClientService") -> None:
     """The first start makes a client; whoever may read the data folder finds its secret there."""
+    from cloudpulse.auth.tokens import SCOPES
+
     if clients.list():
         return
-    created = clients.add("first", ALL_SCOPES)
+    created = clients.add("first", SCOPES)
     descriptor = os.open(settings.data / FIRST_LOGIN_FILE, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(msgspec.json.encode(created) + b"\n")

@@ -26,6 +26,7 @@ from cloudpulse.settings import Settings, load
 
 SERVER_FILE = "server.json"
 FIRST_LOGIN_FILE = "first-login"
+SETTINGS_VARIABLE = "CLOUDPULSE_SETTINGS"
 DRAIN_SECONDS = 8.0
 BACKOFF_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0)
 STABLE_SECONDS = 30.0
@@ -50,7 +51,7 @@ class Child:
     def start(self) -> None:
         """Start the process now."""
         arguments = [sys.executable, "-m", "cloudpulse.entrypoints.serve", self.role, *map(str, self._fds[:2])]
-        environ = os.environ | {"CLOUDPULSE_SETTINGS": msgspec.json.encode(self._settings, enc_hook=str).decode()}
+        environ = os.environ | {SETTINGS_VARIABLE: msgspec.json.encode(self._settings, enc_hook=str).decode()}
         self.process = subprocess.Popen(arguments, pass_fds=self._fds, env=environ, stdin=subprocess.DEVNULL)
         self._started_at = time.monotonic()
 

@@ -49,7 +49,7 @@ def refusal(state: LogState, free_bytes: int, settings: Settings, now_micros: in
     if free_bytes < settings.min_free_bytes:
         return f"Only {free_bytes >> 20} MiB are free on the disk of the data folder: free some space."
     if state.stored_bytes > settings.journal_max_bytes:
-        return f"The journal holds {state.stored_bytes >> 20} MiB that the pipeline has not taken over yet."
+        return f"The journal holds {state.stored_bytes >> 20} MiB, which is its limit; see /readyz."
     if state.oldest_received_at is not None:
         age_seconds = (now_micros - state.oldest_received_at) // 1_000_000
         if age_seconds > settings.journal_max_age_seconds:

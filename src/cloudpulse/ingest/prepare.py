@@ -6,6 +6,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Literal
 from uuid import UUID
 
@@ -154,6 +155,7 @@ def _prefixes(sender: Sender, received_at: dt.datetime) -> tuple[bytes, bytes]:
     return plain, codec.stamp_prefix(stamp)
 
 
+@lru_cache(maxsize=16)
 def _minutes_around(minute: dt.datetime) -> tuple[bytes, bytes, bytes]:
     """The minutes at the edges of what counts as live, as text, and the present one between them."""
     return _text(minute - times.LIVE_WINDOW), _text(minute), _text(minute + times.FUTURE_LIMIT)

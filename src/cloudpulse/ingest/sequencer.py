@@ -6,51 +6,34 @@ duplicate is answered only after the commit that holds its first copy.
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
 import structlog
 
 from cloudpulse.errors import CloudPulseError, Overloaded, StoreError
-from cloudpulse.events import codec
 from cloudpulse.events.model import Batch
-from cloudpulse.events.validate import Rejection
+from cloudpulse.ingest.decide import Receipt, decide, to_batch
 from cloudpulse.ingest.limits import Gate
-from cloudpulse.ingest.prepare import Prepared, digest
+from cloudpulse.ingest.prepare import Prepared
 from cloudpulse.ports import EventLog, IdIndex
+from cloudpulse.telemetry import told
 
 GROUP_EVENTS = 2_000
 """A group takes requests until it holds this many events: one journal row. Larger ones gain nothing, and would let all
 callers wait for one commit, after which the process has nothing to prepare during the next."""
 
 GATHER_SECONDS = 0.001
-GATHER_EVENTS = 200
+GATHER_EVENTS = 1_000
 """Where several callers wait with few events, a group gathers for so long: fewer, larger commits. A lone caller never
 waits for it."""
 
 log = structlog.get_logger(__name__)
 
 
-class Receipt(msgspec.Struct, frozen=True):
-    """What became of one request. ``event_ids`` are the accepted and duplicate ones as text, in input order."""
-
-    accepted: int
-    duplicates: int
-    event_ids: list[bytes]
-    rejections: list[Rejection]
-
-
 Outcome = Receipt | CloudPulseError
 Deliver = Callable[[list[tuple[Any, Outcome]]], None]
-
-
-class _Decided(msgspec.Struct):
-    """Which entries of a request are new, and its receipt once they are durable."""
-
-    prepared: Prepared
-    fresh: list[int] | None
-    receipt: Receipt
 
 
 class Sequencer:
@@ -104,8 +87,8 @@ class Sequencer:
         try:
             while not self._stopping:
                 self._serve(self._take())
-        except Exception:
-            log.exception("the sequencer ended")
+        except Exception as exc:
+            log.error("the sequencer ended", **told(exc))
             self._fatal()
 
     def _serve(self, group: list[tuple[Prepared, Any]]) -> None:
@@ -139,8 +122,8 @@ class Sequencer:
             receipts = self._store([prepared for prepared, _ in waiting])
         except Overloaded as error:
             return [(token, error) for _, token in waiting]
-        except Exception:
-            log.exception("commit failed", events=sum(len(prepared.keys) for prepared, _ in waiting))
+        except Exception as exc:
+            log.error("commit failed", events=sum(len(prepared.keys) for prepared, _ in waiting), **told(exc))
             # What the stores hold now, only a new process can tell.
             self._broken = True
             return [(token, Overloaded(_NOT_STORED)) for _, token in waiting]
@@ -184,58 +167,3 @@ _NOT_STORED = "The events could not be stored just now; none of them was kept. S
 _NOTHING = Prepared(
     app="", received_at=0, indexes=[], keys=[], packed=[], stored=[], id_texts=[], cells=[], rejections=[]
 )  # fmt: skip
-
-
-def decide(requests: Sequence[Prepared], index: IdIndex, now_seconds: int) -> list[_Decided]:
-    """Tell new events from duplicates and conflicts, against the index and within the group."""
-    keys = [key for request in requests for key in request.keys]
-    found = index.lookup(keys, now_seconds) if keys else []
-    if not any(found) and len(set(keys)) == len(keys):
-        return [_Decided(request, None, _receipt(request, len(request.keys), 0)) for request in requests]
-    known = {key: entry.payload_hash for key, entry in zip(keys, found, strict=True) if entry is not None}
-    return [_decide_one(request, known) for request in requests]
-
-
-def _decide_one(request: Prepared, known: dict[bytes, bytes]) -> _Decided:
-    fresh: list[int] = []
-    kept: list[int] = []
-    for place, (key, packed) in enumerate(zip(request.keys, request.packed, strict=True)):
-        hashed = packed[16:24]
-        if key not in known:
-            known[key] = hashed
-            fresh.append(place)
-        elif known[key] != hashed:
-            request.rejections.append(_conflict(request, place))
-            continue
-        kept.append(place)
-    request.id_texts = [request.id_texts[place] for place in kept]
-    return _Decided(request, fresh, _receipt(request, len(fresh), len(kept) - len(fresh)))
-
-
-def _conflict(request: Prepared, place: int) -> Rejection:
-    event_id = request.id_texts[place].decode()
-    message = f"event_id {event_id} is known with another payload: send a changed event under an id of its own."
-    return Rejection(request.indexes[place], event_id, "conflict", "event_id", message)
-
-
-def _receipt(request: Prepared, accepted: int, duplicates: int) -> Receipt:
-    rejections = sorted(request.rejections, key=lambda rejection: rejection.index)
-    return Receipt(accepted, duplicates, request.id_texts, rejections)
-
-
-def to_batch(decided: Iterable[_Decided]) -> Batch | None:
-    """The batch of what is new in a group; None when nothing is."""
-    parts = [(one.prepared, one.fresh) for one in decided if one.receipt.accepted]
-    if not parts:
-        return None
-    return Batch(
-        received_at=max(prepared.received_at for prepared, _ in parts),
-        events=sum(len(prepared.keys) if fresh is None else len(fresh) for prepared, fresh in parts),
-        digest=digest((prepared.app, _pick(prepared.cells, fresh)) for prepared, fresh in parts),
-        ids=b"".join([entry for prepared, fresh in parts for entry in _pick(prepared.packed, fresh)]),
-        lines=codec.pack_lines([line for prepared, fresh in parts for line in _pick(prepared.stored, fresh)]),
-    )
-
-
-def _pick(entries: list[Any], places: list[int] | None) -> list[Any]:
-    return entries if places is None else [entries[place] for place in places]

@@ -106,9 +106,9 @@ def bounded(write: Callable[..., Any]) -> Callable[..., Any]:
     """SQLite itself says SQLITE_FULL when a file may have no more pages."""
 
     @functools.wraps(write)
-    def wrapper(self: Any) -> Any:
+    def wrapper(self: Any, *args: Any) -> Any:
         self._connection.execute(f"PRAGMA max_page_count = {1 if is_full() else MOST_PAGES}").fetchall()
-        return write(self)
+        return write(self, *args)
 
     return wrapper
 
@@ -118,7 +118,7 @@ def measured(free_bytes: Callable[..., int]) -> Callable[..., int]:
 
 
 FAULTS: dict[str, dict[str, Callable[..., Any]]] = {
-    "cloudpulse.engines.local.sqlite": {"Database.write": bounded},
+    "cloudpulse.engines.local.sqlite": {"Database.write": bounded, "Database.insert": bounded},
     "cloudpulse.engines.local.id_index": {
         "RocksIdIndex.record": lambda function: refusing(function, no_space_for_ids),
         "RocksIdIndex.flush": lambda function: refusing(function, no_space_for_ids),

@@ -11,10 +11,10 @@ from rocksdict import (
     AccessType,
     BlockBasedOptions,
     Cache,
-    MemtableFactory,
+    DBCompactionStyle,
+    DBCompressionType,
     Options,
     Rdict,
-    SliceTransform,
     WriteBatch,
     WriteOptions,
 )
@@ -27,7 +27,8 @@ from cloudpulse.ports import IdEntry
 FOLDER_NAME = "ids"
 _THROUGH = b"through"
 _DAY_SECONDS = 86_400
-_MEMTABLE_BYTES = 64 << 20
+_MEMTABLE_BYTES = 8 << 20
+"""Small enough for the processor's cache: with 64 MiB an id costs 2.9 µs of all threads' time, with this 2.1."""
 _CACHE_BYTES = 128 << 20
 
 
@@ -102,14 +103,12 @@ class RocksIdIndex:
 def _options() -> Options:
     options = Options(raw_mode=True)
     options.create_if_missing(True)
+    options.set_compression_type(DBCompressionType.none())  # random ids do not compress
+    # Runs are merged when they are of one size: every id is written again a few times only.
+    options.set_compaction_style(DBCompactionStyle.universal())
+    options.set_level_zero_file_num_compaction_trigger(8)
     options.set_write_buffer_size(_MEMTABLE_BYTES)
     options.set_max_background_jobs(2)
-    # Ids are random and asked for one by one: many short lists by their first bytes, instead of one sorted list of all
-    # (0.7 µs to insert an id instead of 2.1).
-    options.set_allow_concurrent_memtable_write(False)
-    options.set_prefix_extractor(SliceTransform.create_fixed_prefix(3))
-    memtable = MemtableFactory.hash_skip_list(1 << 18, 4, 4)  # type: ignore[call-arg]  # the stub forgets the arguments
-    options.set_memtable_factory(memtable)
     options.set_memtable_prefix_bloom_ratio(0.1)
     options.set_memtable_whole_key_filtering(True)
     options.set_keep_log_file_num(2)
