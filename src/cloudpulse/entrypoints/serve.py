@@ -60,6 +60,7 @@ async def api(settings: Settings, listener: int) -> None:
 
     from cloudpulse.api.app import create_app
     from cloudpulse.api.ingest import deliver_on
+    from cloudpulse.entrypoints.protocol import OneWriteProtocol
     from cloudpulse.entrypoints.watch import Watch
     from cloudpulse.serving.events import EventListService
     from cloudpulse.serving.lookup import EventLookup
@@ -85,7 +86,7 @@ async def api(settings: Settings, listener: int) -> None:
     )
     config = uvicorn.Config(
         create_app(services),
-        http="httptools",
+        http=OneWriteProtocol,
         access_log=False,
         log_config=None,
         server_header=False,
