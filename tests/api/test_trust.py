@@ -108,3 +108,9 @@ def test_a_bad_client_is_refused(http, bearer, body):
 def test_the_configuration_is_public(http):
     body = http.get("/v1/config").json()
     assert (body["issuer"], body["audience"], body["sign_in"]) == ("cloudpulse", "cloudpulse", ["client_credentials"])
+
+
+def test_a_body_that_nests_too_deeply_is_the_callers_fault(http, bearer):
+    admin = bearer("admin")
+    refused = http.post("/v1/clients", content=b"[" * 100_000, headers=admin | {"Content-Type": "application/json"})
+    assert (refused.status_code, refused.json()["code"]) == (400, "bad_request")

@@ -76,3 +76,7 @@ def test_days_are_inclusive(world):
 def test_a_foreign_cursor_is_refused(world, cursor):
     with pytest.raises(InvalidParameter, match="leave it out"):
         next(pages(world, cursor=cursor))
+
+
+def test_the_first_days_of_the_calendar_hold_nothing(world):
+    assert list(pages(world, date_to=dt.date.min)) == [[]]

@@ -9,7 +9,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudpulse.api.body import inflate, media_type
+from cloudpulse.api.body import MAX_FRAMES, inflate, media_type
 from cloudpulse.api.remote import remote_of
 from cloudpulse.errors import TooLarge, UnsupportedMedia, UserError
 from cloudpulse.settings import Settings
@@ -42,6 +42,14 @@ def test_the_limit_is_inclusive(encoding):
     for parts in ([LIMIT + 1], [LIMIT, 1], [LIMIT // 2, LIMIT // 2, 1]):
         with pytest.raises(TooLarge):
             inflate(b"".join(COMPRESS[encoding](b"a" * size) for size in parts), encoding, LIMIT)
+
+
+@pytest.mark.parametrize("encoding", COMPRESS)
+def test_a_body_in_very_many_pieces_is_refused(encoding):
+    piece = COMPRESS[encoding](b"")
+    assert inflate(piece * MAX_FRAMES, encoding, LIMIT) == b""
+    with pytest.raises(TooLarge):
+        inflate(piece * (MAX_FRAMES + 1), encoding, LIMIT)
 
 
 @pytest.mark.parametrize("encoding", COMPRESS)

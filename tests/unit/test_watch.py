@@ -10,6 +10,7 @@ import pytest
 from cloudpulse.engines.local.event_log import SqliteEventLog, SqliteLogReader
 from cloudpulse.entrypoints import watch as module
 from cloudpulse.entrypoints.watch import Watch
+from cloudpulse.errors import StoreError
 from cloudpulse.events.model import Batch, Position
 from cloudpulse.ingest import limits
 from cloudpulse.ingest.limits import RESERVE_NAME, Gate
@@ -161,7 +162,7 @@ def test_gauges(world: World) -> None:
 
 def test_a_look_that_fails_does_not_end_the_watch(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "EVERY_SECONDS", 0.001)
-    state, failures = world.reader.state(), iter([OSError("gone"), module.ServiceError("busy")])
+    state, failures = world.reader.state(), iter([OSError("gone"), StoreError("busy"), ValueError("of a library")])
 
     def look():
         if failure := next(failures, None):

@@ -13,6 +13,10 @@ NDJSON = ("application/x-ndjson", "application/ndjson")
 ZSTD_STEP_BYTES = 512
 """So much is inflated before the size is looked at: at most 16 MiB, for 4 bytes may stand for a block of 128 KiB."""
 
+MAX_FRAMES = 1_000
+"""In so many pieces a body may be compressed: each costs a start, and a gzip member a copy of all behind it, so that
+10 MB of empty ones would hold up all others for minutes."""
+
 RawHeaders = dict[bytes, bytes]
 
 
@@ -62,7 +66,9 @@ def media_type(headers: RawHeaders) -> str:
 
 def _inflate_gzip(body: bytes, limit: int) -> bytes:
     out = b""
+    frames = 0
     while body:
+        frames = _one_more(frames)
         inflater = zlib.decompressobj(wbits=31)
         out += inflater.decompress(body, limit + 1 - len(out))
         if len(out) > limit:
@@ -76,10 +82,12 @@ def _inflate_gzip(body: bytes, limit: int) -> bytes:
 def _inflate_zstd(body: bytes, limit: int) -> bytes:
     new_frame = zstandard.ZstdDecompressor(max_window_size=1 << 27).decompressobj
     frame = new_frame()
+    frames = 1
     out = bytearray()
     rest = memoryview(body)
     while rest:
         if frame.eof:
+            frames = _one_more(frames)
             frame = new_frame()
         step = rest[:ZSTD_STEP_BYTES]
         out += frame.decompress(step)
@@ -89,6 +97,12 @@ def _inflate_zstd(body: bytes, limit: int) -> bytes:
     if not frame.eof:
         raise EOFError("it ends too early")
     return bytes(out)
+
+
+def _one_more(frames: int) -> int:
+    if frames >= MAX_FRAMES:
+        raise TooLarge(f"The body is compressed in more than {MAX_FRAMES} pieces: compress it as one.")
+    return frames + 1
 
 
 def _too_large(limit: int) -> TooLarge:

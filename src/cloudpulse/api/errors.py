@@ -9,7 +9,15 @@ import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 
-from cloudpulse.errors import CloudPulseError, InvalidParameter, NotReady, Overloaded, ServiceError, Unauthorized
+from cloudpulse.errors import (
+    CloudPulseError,
+    InvalidParameter,
+    NotReady,
+    Overloaded,
+    ServiceError,
+    Unauthorized,
+    UserError,
+)
 from cloudpulse.telemetry import told
 
 MEDIA_TYPE = "application/problem+json"
@@ -59,6 +67,8 @@ def render(request: Request[Any, Any, Any], exc: Exception) -> Response[bytes]:
         title = HTTPStatus(exc.status_code).phrase
         code = _CODES.get(exc.status_code, "internal_error" if exc.status_code >= 500 else "bad_request")
         return _response(exc.status_code, code, title, _sentence(request, exc), headers=exc.headers)
+    if isinstance(exc, RecursionError):  # nothing of ours goes as deep as a request body may
+        return _response(400, UserError.code, UserError.title, "The body nests too deeply.")
     _log.error("request failed", request_id=_id(request), **told(exc))
     detail = f"Something went wrong on our side. The request id is {_id(request)}."
     return _response(500, CloudPulseError.code, CloudPulseError.title, detail)

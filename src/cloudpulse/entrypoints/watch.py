@@ -7,12 +7,12 @@ from collections.abc import Callable
 import msgspec
 import structlog
 
-from cloudpulse.errors import ServiceError
 from cloudpulse.events.model import Position
 from cloudpulse.ingest import limits
 from cloudpulse.ops.progress import Progress, TrimBound
 from cloudpulse.ports import IdIndex, LogReader, LogState
 from cloudpulse.settings import Settings
+from cloudpulse.telemetry import told
 
 EVERY_SECONDS = 1.0
 FLUSH_SECONDS = 10.0
@@ -52,8 +52,9 @@ class Watch(threading.Thread):
         while not self._ended.is_set():
             try:
                 self.look()
-            except (ServiceError, OSError) as exc:
-                log.warning("could not look around", reason=str(exc))
+            except Exception as exc:
+                # Without this thread nothing is trimmed or refused any more, whatever it was that failed.
+                log.error("could not look around", **told(exc))
             self._ended.wait(EVERY_SECONDS)
 
     def stop(self) -> None:

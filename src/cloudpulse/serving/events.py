@@ -88,7 +88,7 @@ class EventListService:
     def _plan(self, request: EventsRequest) -> Plan:
         max_days = self._settings.query_max_days
         date_to = request.date_to or (self._now() + FUTURE_LIMIT).date()
-        date_from = request.date_from or date_to - dt.timedelta(days=max_days - 1)
+        date_from = request.date_from or dt.date.fromordinal(max(1, date_to.toordinal() - max_days + 1))
         filters = {"session_id": request.session_id, "user_id": request.user_id}
         return Plan(
             query_type="events",
