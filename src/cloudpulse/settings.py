@@ -80,12 +80,17 @@ def load(overrides: Mapping[str, Any] | None = None, environ: Mapping[str, str] 
     try:
         return msgspec.convert(values, Settings, strict=False, dec_hook=lambda kind, value: kind(value))
     except msgspec.ValidationError as exc:
-        raise SettingError(f"bad setting: {exc}. See docs/settings.md for what is allowed.") from exc
+        # msgspec says "... - at `$.name`".
+        reason = str(exc).replace("`$.", "`")
+        raise SettingError(f"bad setting: {reason}. docs/settings.md says what is allowed.") from exc
 
 
 def _read_file(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text())
+        values = tomllib.loads(path.read_text())
+        if "data" in values:
+            raise SettingError(f"{path} lies in the data folder and cannot name it: use --data or CLOUDPULSE_DATA.")
+        return values
     except FileNotFoundError:
         return {}
     except (OSError, tomllib.TOMLDecodeError) as exc:

@@ -86,9 +86,18 @@ def test_wrong_usage_exits_with_2(arguments):
 
 
 def test_a_token_is_printed_and_nothing_else(run, data):
+    wiring.local_secrets(Settings(data=data))
     result = run("token", "--scope", "events:write", "--scope", "admin", "--ttl", "60")
     principal = wiring.local_tokens(Settings(data=data)).verify(result.output.removesuffix("\n"))
     assert principal.scopes == {"events:write", "admin"}
+
+
+@pytest.mark.parametrize("command", ["token", "verify"])
+def test_a_folder_without_data_is_named_and_not_made(tmp_path, command):
+    result = CliRunner().invoke(app, [command, "--data", str(tmp_path / "nothing")])
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "there is no CloudPulse data in" in result.stderr
+    assert not (tmp_path / "nothing").exists()
 
 
 def test_without_a_server_one_sentence_says_what_to_do(run, data):

@@ -5,6 +5,9 @@ from typing import Annotated
 
 import typer
 
+from cloudpulse.errors import NotFound
+from cloudpulse.settings import Settings
+
 Data = Annotated[
     Path | None,
     typer.Option("--data", help="Data folder; else CLOUDPULSE_DATA, else ./cloudpulse-data.", show_default=False),
@@ -25,6 +28,15 @@ Scopes = Annotated[
 SCOPES = ("events:write", "events:read", "admin")
 CLIENT_ID = "cloudpulse-cli"
 """Whom tokens of the command line speak for."""
+
+
+def require_data(settings: Settings) -> None:
+    """Raise ``NotFound`` where no CloudPulse has ever run: a command that only reads must not make a folder."""
+    if not (settings.data / "secrets.db").exists():
+        raise NotFound(
+            f"there is no CloudPulse data in {settings.data}: start one with `cloudpulse up --data {settings.data}`, "
+            "or name another folder with --data or CLOUDPULSE_DATA."
+        )
 
 
 def checked(scopes: list[str] | None, default: tuple[str, ...] = SCOPES) -> tuple[str, ...]:

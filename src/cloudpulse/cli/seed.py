@@ -70,7 +70,7 @@ def seed(
 def _demo(client: Client, random: Random) -> None:
     if _is_empty(client):
         _send_history(client, random, DEMO_EVENTS, DEFAULT_DAYS)
-    _send_live(client, random, DEMO_RATE, None)
+    _send_live(client, random, DEMO_RATE, None, hidden=True)
 
 
 def _is_empty(client: Client) -> bool:
@@ -91,10 +91,10 @@ def _send_history(client: Client, random: Random, events: int, days: float) -> N
     typer.echo(f"{events:,} events sent, over the last {days:g} days")
 
 
-def _send_live(client: Client, random: Random, rate: float, events: int | None) -> None:
+def _send_live(client: Client, random: Random, rate: float, events: int | None, hidden: bool = False) -> None:
     """At ``rate`` events a second until Ctrl-C, or so many."""
     sent = 0
-    with progress() as bar:
+    with progress(hidden) as bar:
         task = bar.add_task("now", total=events)
         try:
             for batch in _paced(

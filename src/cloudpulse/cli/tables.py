@@ -17,11 +17,11 @@ def console() -> Console:
     return Console() if sys.stdout.isatty() else Console(width=WIDE)
 
 
-def progress() -> Progress:
-    """A bar on stderr that goes when the work is done; none when stderr is no terminal."""
+def progress(hidden: bool = False) -> Progress:
+    """A bar on stderr that goes when the work is done; none when stderr is no terminal, or when ``hidden``."""
     errors = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=errors, disable=not errors.is_terminal, transient=True)
+    return Progress(*columns, console=errors, disable=hidden or not errors.is_terminal, transient=True)
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> Table:

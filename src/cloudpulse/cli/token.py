@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from cloudpulse import wiring
-from cloudpulse.cli.options import CLIENT_ID, Data, Scopes, checked
+from cloudpulse.cli.options import CLIENT_ID, Data, Scopes, checked, require_data
 from cloudpulse.settings import load
 
 app = typer.Typer(add_completion=False)
@@ -19,5 +19,6 @@ def token(
 ) -> None:
     """Print a bearer token, and nothing else. Without --scope it may do everything."""
     settings = load({"data": data})
+    require_data(settings)
     tokens = wiring.local_tokens(settings)
     typer.echo(tokens.issue(CLIENT_ID, checked(scope), "default", ttl or settings.token_ttl_seconds))

@@ -7,7 +7,7 @@ import typer
 
 from cloudpulse import wiring
 from cloudpulse.cli.client import TIMEOUT_SECONDS, connect, is_answering
-from cloudpulse.cli.options import Data, Token, Url
+from cloudpulse.cli.options import Data, Token, Url, require_data
 from cloudpulse.cli.tables import console, table
 from cloudpulse.settings import Settings, load
 
@@ -55,4 +55,5 @@ def _report(settings: Settings, url: str | None, token: str | None, deep: bool |
         params = {} if deep is None else {"deep": str(deep).lower()}
         with connect(settings, url, token) as client:
             return client.request("GET", "/v1/ledger", params=params, timeout=10 * TIMEOUT_SECONDS).content
+    require_data(settings)
     return msgspec.json.encode(wiring.ledger_service(settings).report(deep))
