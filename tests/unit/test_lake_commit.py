@@ -1,6 +1,7 @@
 """Commits: rows and position in one step, durable, cheap over hundreds of them, and readable by anyone."""
 
 import datetime as dt
+import errno
 import os
 import subprocess
 import sys
@@ -337,3 +338,17 @@ def test_the_data_folder_may_have_any_name(tmp_path, name):
     assert rows_of(Lake(settings)).num_rows == 3
     assert all(Path(file.path).exists() for file in SnapshotReader(settings).current().files)
     assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_files_of_an_append_that_fails_half_way_do_not_stay(lake, monkeypatch):
+    written = []
+
+    def filling_up(handle):
+        written.append(handle)
+        if len(written) == 3:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", filling_up)
+    with pytest.raises(OSError, match="No space"):
+        lake.append(many_types(1), None, at(1))
+    assert files_of(lake, ".parquet") == set()

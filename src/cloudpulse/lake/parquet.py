@@ -6,6 +6,8 @@ pyiceberg's own ``append`` filters the table once per partition; here it is sort
 import datetime as dt
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import wait
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any, cast
 
@@ -39,9 +41,21 @@ _OPTIONS: dict[str, Any] = {
 
 
 def write_partitions(metadata: TableMetadata, io: FileIO, table: pa.Table) -> list[DataFile]:
-    """Write rows as one sorted, synced file per day and type; the files are in no snapshot yet."""
-    tasks = list(_partitions(table))
-    return list(ExecutorFactory.get_or_create().map(lambda task: _write(metadata, io, *task), tasks))
+    """Write rows as one sorted, synced file per day and type; the files are in no snapshot yet.
+
+    When one cannot be written, none of them stays: a full disk is tried again and again.
+    """
+    tasks = [(_location(metadata, day, kind), day, kind, rows) for day, kind, rows in _partitions(table)]
+    pool = ExecutorFactory.get_or_create()
+    running = [pool.submit(_write, metadata, io, *task) for task in tasks]
+    try:
+        return [one.result() for one in running]
+    except Exception:
+        wait([one for one in running if not one.cancel()])
+        for location, *_ in tasks:
+            with suppress(FileNotFoundError):
+                io.delete(location)
+        raise
 
 
 def _partitions(table: pa.Table) -> Iterator[tuple[dt.date, str, pa.Table]]:
@@ -63,8 +77,13 @@ def _partitions(table: pa.Table) -> Iterator[tuple[dt.date, str, pa.Table]]:
         start += rows
 
 
-def _write(metadata: TableMetadata, io: FileIO, day: dt.date, event_type: str, rows: pa.Table) -> DataFile:
-    location = f"{metadata.location}/data/day={day}/event_type={event_type}/{uuid.uuid4()}.parquet"
+def _location(metadata: TableMetadata, day: dt.date, event_type: str) -> str:
+    return f"{metadata.location}/data/day={day}/event_type={event_type}/{uuid.uuid4()}.parquet"
+
+
+def _write(
+    metadata: TableMetadata, io: FileIO, location: str, day: dt.date, event_type: str, rows: pa.Table
+) -> DataFile:
     with cast(Any, io.new_output(location).create()) as file:
         with pq.ParquetWriter(file, tables.SILVER, **_OPTIONS) as writer:
             writer.write_table(rows)
