@@ -73,6 +73,9 @@ class IdIndex(Protocol):
     def through(self) -> int:
         """The highest batch recorded; 0 for an empty index."""
 
+    def restart(self) -> None:
+        """Forget how far the index has come, not what it knows: whatever the log holds will be recorded again."""
+
     def flush(self) -> int:
         """Make all that is recorded durable; returns the ``through`` that a power cut cannot take back."""
 

@@ -85,6 +85,22 @@ def test_the_place_in_another_journal_does_not_count(tmp_path, journal, records)
     index.close()
 
 
+def test_an_index_ahead_of_the_journal_passes_nothing_over(tmp_path, journal, records):
+    """Guards mechanism 2: an older copy of the journal gives its numbers out again."""
+    log, reader = journal
+    log.append(batch(1))
+    index = RocksIdIndex(tmp_path, reader.state().journal, WINDOW)
+    for seq in range(1, 6):
+        index.record(msgspec.structs.replace(batch(seq), seq=seq))
+    log.append(batch(12))
+    bring_up(index, reader, records, tmp_path, NOW - WINDOW)
+    assert (index.through(), known(index, 1, 12)) == (2, [True, True])
+    log.append(batch(13))
+    index.record(msgspec.structs.replace(batch(13), seq=3))
+    assert known(index, 13) == [True]
+    index.close()
+
+
 KILLED = """
 import os, signal, sys, time
 from pathlib import Path

@@ -55,6 +55,13 @@ def test_spelling_does_not_change_the_hash(event, rng: random.Random):
     assert first.packed == again.packed
 
 
+def test_an_empty_object_is_as_good_as_none():
+    """Guards mechanism 4: absent defaults are left out."""
+    event = {"event_id": ID, "event_type": "click", "session_id": "s", "source": "web"}
+    hashes = {prepared(event | more).packed[0] for more in ({}, {"properties": {}}, {"metadata": {}})}
+    assert len(hashes) == 1
+
+
 @given(st.datetimes(dt.datetime(1971, 1, 1), dt.datetime(2100, 1, 1)), st.integers(-14 * 60, 14 * 60))
 def test_the_time_zone_does_not_change_the_hash(naive, offset_minutes):
     """Guards mechanism 4."""

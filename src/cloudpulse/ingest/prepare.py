@@ -14,7 +14,7 @@ import msgspec
 
 from cloudpulse.events import codec, times
 from cloudpulse.events.enrich import truncate_ip
-from cloudpulse.events.model import MAX_PROPERTIES_BYTES, Count, Event, Remote, Stamp
+from cloudpulse.events.model import MAX_PROPERTIES_BYTES, Count, Event, Metadata, Remote, Stamp
 from cloudpulse.events.validate import (
     EPOCH,
     MAX_DEPTH,
@@ -31,6 +31,8 @@ _MINUTE_AT = len('{"event_id":"') + 36 + len('","timestamp":"')
 _MINUTE = slice(_MINUTE_AT, _MINUTE_AT + 16)
 
 IpMode = Literal["keep", "truncate", "drop"]
+
+_NO_METADATA = Metadata()
 
 Cell = tuple[bytes, str, bool]
 """Minute as text (``2026-03-09T14:22``), event type, and whether the event moves the live counters."""
@@ -102,6 +104,10 @@ def prepare(
 
 def _canonical(event: Event, ip_mode: IpMode) -> tuple[bytes, bytes]:
     """The event in canonical form, and its hash; brings time and address into their stored form, in place."""
+    # An empty object says no more than an absent one.
+    event.properties = event.properties or None
+    if event.metadata == _NO_METADATA:
+        event.metadata = None
     timestamp, metadata = event.timestamp, event.metadata
     if timestamp is not None and (timestamp.tzinfo is not times.UTC or timestamp < EPOCH):
         normalise(event)

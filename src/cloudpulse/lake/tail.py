@@ -87,7 +87,7 @@ def _open(path: Path) -> pa.Table | None:
         return None
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)  # a mapped file keeps its place on the disk after it was removed
 def _load(path: str, _modified: int, size: int) -> pa.Table:
     """Map a file; raises ValueError when it is damaged. Its age and size are part of the key."""
     with pa.memory_map(path) as source:

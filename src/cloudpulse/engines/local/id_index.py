@@ -78,6 +78,10 @@ class RocksIdIndex:
         """The highest batch recorded."""
         return self._through
 
+    def restart(self) -> None:
+        """Begin at the log's oldest batch again."""
+        self._through = self._flushed = 0
+
     def flush(self) -> int:
         """Write the memtable out; what was recorded before the call is durable after it."""
         through = self._through
