@@ -18,7 +18,7 @@ def token(
     data: Data = None,
 ) -> None:
     """Print a bearer token, and nothing else. Without --scope it may do everything."""
-    settings = load({"data": data})
+    scopes, settings = checked(scope), load({"data": data})
     require_data(settings)
     tokens = wiring.local_tokens(settings)
-    typer.echo(tokens.issue(CLIENT_ID, checked(scope), "default", ttl or settings.token_ttl_seconds))
+    typer.echo(tokens.issue(CLIENT_ID, scopes, "default", ttl or settings.token_ttl_seconds))
