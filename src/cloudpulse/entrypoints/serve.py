@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 FATAL_EXIT = 70
 LAST_ANSWERS_SECONDS = 0.5
 GRACE_SECONDS = 3
+KEEP_ALIVE_SECONDS = 75
+"""Longer than proxies and clients keep an idle connection: who closes first must not be the one that is asked."""
 SWITCH_SECONDS = 0.0001
 """How long a thread waits for a busy one. The sequencer gives the interpreter up at every call of a store, some ten
 times a commit, and waits as often to have it back: with Python's 5 ms, 32 callers got 3,100 answers a second, with
@@ -91,6 +93,7 @@ async def api(settings: Settings, listener: int) -> None:
         log_config=None,
         server_header=False,
         proxy_headers=False,  # trusted_proxies decides whose headers count
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     watch.look()
