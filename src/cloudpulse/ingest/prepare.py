@@ -14,7 +14,7 @@ import msgspec
 
 from cloudpulse.events import codec, times
 from cloudpulse.events.enrich import truncate_ip
-from cloudpulse.events.model import MAX_PROPERTIES_BYTES, Count, Event, Metadata, Remote, Stamp
+from cloudpulse.events.model import MAX_PROPERTIES_BYTES, Count, Event, Remote, Stamp
 from cloudpulse.events.validate import (
     EPOCH,
     MAX_DEPTH,
@@ -32,7 +32,8 @@ _MINUTE = slice(_MINUTE_AT, _MINUTE_AT + 16)
 
 IpMode = Literal["keep", "truncate", "drop"]
 
-_NO_METADATA = Metadata()
+_EMPTY_METADATA = b',"metadata":{}}'
+"""How an event ends whose metadata, its last field, says nothing."""
 
 Cell = tuple[bytes, str, bool]
 """Minute as text (``2026-03-09T14:22``), event type, and whether the event moves the live counters."""
@@ -104,10 +105,8 @@ def prepare(
 
 def _canonical(event: Event, ip_mode: IpMode) -> tuple[bytes, bytes]:
     """The event in canonical form, and its hash; brings time and address into their stored form, in place."""
-    # An empty object says no more than an absent one.
-    event.properties = event.properties or None
-    if event.metadata == _NO_METADATA:
-        event.metadata = None
+    if event.properties is not None and not event.properties:
+        event.properties = None  # an empty object says no more than an absent one
     timestamp, metadata = event.timestamp, event.metadata
     if timestamp is not None and (timestamp.tzinfo is not times.UTC or timestamp < EPOCH):
         normalise(event)
@@ -117,6 +116,9 @@ def _canonical(event: Event, ip_mode: IpMode) -> tuple[bytes, bytes]:
         line = codec.encode_event(event)
     else:
         line = codec.encode_event(event)
+        if line.endswith(_EMPTY_METADATA):
+            event.metadata = None
+            line = codec.encode_event(event)
         digest = codec.payload_hash(line)
     if len(line) > MAX_PROPERTIES_BYTES or line.count(b"{") + line.count(b"[") > MAX_DEPTH:
         check_size(event, line)
