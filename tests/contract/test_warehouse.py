@@ -140,5 +140,7 @@ def test_a_statement_beyond_its_memory_spills_or_is_told_to_ask_for_less(tmp_pat
 def test_what_a_killed_process_spilled_is_removed(tmp_path):
     left = tmp_path / "tmp" / "duckdb-999999999"
     left.mkdir(parents=True)
-    DuckDbWarehouse(Settings(data=tmp_path)).close()
+    warehouse = DuckDbWarehouse(Settings(data=tmp_path))
+    assert warehouse.run("SELECT 1", (), {}, Limits()).rows == [(1,)]
+    warehouse.close()
     assert not left.exists()

@@ -22,14 +22,19 @@ _USERS_FAULT = (duckdb.ProgrammingError, duckdb.DataError, duckdb.NotSupportedEr
 
 
 class DuckDbWarehouse:
-    """``Warehouse`` on DuckDB; every call has its own cursor, all share threads, memory and the cache of footers."""
+    """``Warehouse`` on DuckDB; every call has its own cursor, all share threads, memory and the cache of footers.
+
+    The database is opened by the first statement: it takes 40 MB, which a server that only counts does not need.
+    """
 
     def __init__(self, settings: Settings) -> None:
-        self._database = _open(settings)
+        self._settings = settings
+        self._opening = threading.Lock()
+        self._opened: duckdb.DuckDBPyConnection | None = None
 
     def run(self, sql: str, parameters: Sequence[Any], relations: Mapping[str, Relation], limits: Limits) -> Rows:
         """Run one SELECT; see ``Warehouse.run``."""
-        cursor = self._database.cursor()
+        cursor = self._database().cursor()
         try:
             with _deadline(cursor, limits.seconds), _translated(relations, limits):
                 for name, relation in relations.items():
@@ -43,7 +48,13 @@ class DuckDbWarehouse:
 
     def close(self) -> None:
         """Release the database; running statements end with an error."""
-        self._database.close()
+        if self._opened is not None:
+            self._opened.close()
+
+    def _database(self) -> duckdb.DuckDBPyConnection:
+        with self._opening:
+            self._opened = self._opened or _open(self._settings)
+            return self._opened
 
 
 def _open(settings: Settings) -> duckdb.DuckDBPyConnection:
