@@ -58,11 +58,8 @@ def main() -> None:
 
 async def api(settings: Settings, listener: int) -> None:
     """Accept and answer."""
-    import uvicorn
-
     from cloudpulse.api.app import create_app
     from cloudpulse.api.ingest import deliver_on
-    from cloudpulse.entrypoints.protocol import OneWriteProtocol
     from cloudpulse.entrypoints.watch import Watch
     from cloudpulse.serving.events import EventListService
     from cloudpulse.serving.lookup import EventLookup
@@ -86,21 +83,11 @@ async def api(settings: Settings, listener: int) -> None:
         health=watch,
         stopping=asyncio.Event(),
     )
-    config = uvicorn.Config(
-        create_app(services),
-        http=OneWriteProtocol,
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        proxy_headers=False,  # trusted_proxies decides whose headers count
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=GRACE_SECONDS,
-    )
     watch.look()
     watch.start()
     ingest.sequencer.start()
     _calm_collector()
-    server = uvicorn.Server(config)
+    server = _server(create_app(services))
     _on_exit(server, services.stopping.set)
     await server.serve(sockets=[socket.socket(fileno=listener)])
     watch.stop()
@@ -135,6 +122,24 @@ def pipeline(settings: Settings) -> None:
     for loop in loops:
         loop.stop()
     lake.commit()
+
+
+def _server(app: Any) -> Any:
+    import uvicorn
+
+    from cloudpulse.entrypoints.protocol import OneWriteProtocol
+
+    config = uvicorn.Config(
+        app,
+        http=OneWriteProtocol,
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        proxy_headers=False,  # trusted_proxies decides whose headers count
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    return uvicorn.Server(config)
 
 
 def _calm_collector() -> None:

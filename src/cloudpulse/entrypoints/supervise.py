@@ -7,6 +7,7 @@ clients wait instead of being refused. It imports no heavy library.
 import fcntl
 import json
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -163,6 +164,8 @@ def run(overrides: dict[str, Any], demo: bool = False) -> int:
 
     def ready(url: str) -> None:
         print(f"CloudPulse is ready at {url}", flush=True)
+        command = shlex.join([sys.argv[0], "token", "--data", str(supervisor.settings.data)])
+        print(f"A bearer token for it: {command}", flush=True)
         _show_first_login(supervisor.settings.data)
         if demo:
             guests.append(start_demo(supervisor.settings.data))
