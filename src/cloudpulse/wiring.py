@@ -49,6 +49,7 @@ class Serving:
     reader: LogReader
     counters: Counters
     query: QueryService
+    event_list: EventListService
     realtime: RealtimeService
     ledger: LedgerService
     snapshots: SnapshotReader
@@ -135,6 +136,8 @@ def serving(settings: Settings) -> Serving:
     from cloudpulse.engines.local.warehouse import DuckDbWarehouse
     from cloudpulse.lake.snapshot import SnapshotReader
     from cloudpulse.ops.ledger import LedgerService
+    from cloudpulse.serving.events import EventListService
+    from cloudpulse.serving.execution import Executor
     from cloudpulse.serving.query import QueryService
     from cloudpulse.serving.realtime import RealtimeService
 
@@ -144,10 +147,12 @@ def serving(settings: Settings) -> Serving:
     letters = SqliteDeadLetters(settings.data / RECORDS_FILE, read_only=True)
     snapshots = SnapshotReader(settings)
     warehouse = DuckDbWarehouse(settings)
+    executor = Executor(settings, snapshots, reader, warehouse, utc_now)
     return Serving(
         reader=reader,
         counters=counters,
-        query=QueryService(settings, snapshots, reader, warehouse, utc_now),
+        query=QueryService(settings, executor),
+        event_list=EventListService(settings, executor, utc_now),
         realtime=RealtimeService(counters, reader, utc_now),
         ledger=LedgerService(settings, reader, snapshots, records, letters, warehouse),
         snapshots=snapshots,

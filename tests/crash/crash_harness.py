@@ -297,7 +297,9 @@ class Load:
                 status, answer = self._server.exchange(connection, "POST", path, body)
             except (OSError, http.client.HTTPException) as error:
                 self._truth.refusals += isinstance(error, ConnectionRefusedError)
-                connection = connection and connection.close()  # type: ignore[func-returns-value]
+                if connection is not None:
+                    connection.close()
+                connection = None
                 only_refused = False
                 if rng.random() < 0.2:
                     return None  # a client that gives up: nobody knows what became of its events

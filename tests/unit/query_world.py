@@ -18,6 +18,7 @@ from cloudpulse.lake.chunk import Chunk, decode
 from cloudpulse.lake.commit import Lake
 from cloudpulse.lake.snapshot import SnapshotReader
 from cloudpulse.lake.tail import prune, write_tail
+from cloudpulse.serving.execution import Executor
 from cloudpulse.serving.query import QueryService
 from cloudpulse.serving.request import QueryAnswer, QueryRequest
 from cloudpulse.settings import Settings
@@ -73,9 +74,12 @@ class World:
         self.lake = Lake(self.settings)
         self.snapshots = SnapshotReader(self.settings)
         self.warehouse = DuckDbWarehouse(self.settings)
-        self.service = QueryService(self.settings, self.snapshots, self.reader, self.warehouse, lambda: NOW)
+        self.service = QueryService(self.settings, self.executor(self.snapshots))
         self.journal = self.reader.state().journal
         self.truth: list[dict[str, Any]] = []
+
+    def executor(self, snapshots: Any) -> Executor:
+        return Executor(self.settings, snapshots, self.reader, self.warehouse, lambda: NOW)
 
     def close(self) -> None:
         self.warehouse.close()

@@ -5,6 +5,8 @@ import hashlib
 import os
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from lake_samples import JOURNAL, NOW, batch, event
 
 from cloudpulse.engines.local.records import SqliteRecords
@@ -36,6 +38,19 @@ def store(records, data, group, journal=JOURNAL, settle=True):
 
 def on_disk(data):
     return sorted(path.name for path in data.rglob("*.zst"))
+
+
+@given(st.lists(st.datetimes(dt.datetime(1971, 1, 1), dt.datetime(2100, 1, 1)), min_size=1, max_size=8))
+def test_every_batch_lies_under_the_hour_of_its_receipt(moments):
+    """Guards mechanism 9, for any times: the path is the hour in UTC, and no batch is lost or moved."""
+    received = sorted(moment.replace(tzinfo=dt.UTC) for moment in moments)
+    group = [batch(seq, [event(moment)], moment) for seq, moment in enumerate(received, 1)]
+    objects = bronze.plan(JOURNAL, group, STORED_AT)
+    assert [each for _, held in objects for each in held] == group
+    for file, held in objects:
+        hours = {f"{received[each.seq - 1]:bronze/year=%Y/month=%m/day=%d/hour=%H}" for each in held}
+        assert hours == {file.path.rpartition("/")[0]}
+        assert (file.first, file.last, file.n) == (held[0].seq, held[-1].seq, len(held))
 
 
 def test_an_object_holds_the_lines_as_they_were_accepted(tmp_path, records):

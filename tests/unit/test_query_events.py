@@ -33,7 +33,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 
 def pages(world: World, **request: Any) -> Iterator[list[ListedEvent]]:
-    service = EventListService(world.settings, world.service.executor, lambda: NOW)
+    service = EventListService(world.settings, world.executor(world.snapshots), lambda: NOW)
     page = service.page(EventsRequest(**request))
     yield page.events
     while page.next_cursor:

@@ -68,7 +68,7 @@ class Between:
 def interrupted(world: World, happen: Callable[[], None]) -> None:
     """From now on the world's service meets ``happen`` in the middle of its first query."""
     snapshots = Between(world, happen)
-    world.service = QueryService(world.settings, snapshots, world.reader, world.warehouse, lambda: NOW)
+    world.service = QueryService(world.settings, world.executor(snapshots))
 
 
 class TestReadsOnlyWhatItNeeds:

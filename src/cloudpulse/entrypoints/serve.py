@@ -61,7 +61,6 @@ async def api(settings: Settings, listener: int) -> None:
     from cloudpulse.api.app import create_app
     from cloudpulse.api.ingest import deliver_on
     from cloudpulse.entrypoints.watch import Watch
-    from cloudpulse.serving.events import EventListService
     from cloudpulse.serving.lookup import EventLookup
 
     ingest = wiring.ingest(settings, deliver_on(asyncio.get_running_loop()), fatal=_end_soon)
@@ -78,7 +77,7 @@ async def api(settings: Settings, listener: int) -> None:
         query=serving.query,
         realtime=serving.realtime,
         lookup=EventLookup(ingest.index, serving.reader, serving.snapshots, serving.records, serving.letters),
-        event_list=EventListService(settings, serving.query.executor, wiring.utc_now),
+        event_list=serving.event_list,
         ledger=serving.ledger,
         health=watch,
         stopping=asyncio.Event(),

@@ -1,6 +1,5 @@
 """``GET /v1/query``: six questions over one consistent view of lake and tail."""
 
-import datetime as dt
 import time
 import uuid
 from collections import Counter
@@ -9,8 +8,7 @@ from typing import Any
 
 from cloudpulse.events.model import Count
 from cloudpulse.events.times import from_micros, rfc3339
-from cloudpulse.lake.snapshot import LakeFile, Snapshots
-from cloudpulse.ports import LogReader, Warehouse
+from cloudpulse.lake.snapshot import LakeFile
 from cloudpulse.serving import sql
 from cloudpulse.serving.execution import Execution, Executor
 from cloudpulse.serving.newest import newest
@@ -35,19 +33,16 @@ class QueryService:
     def __init__(
         self,
         settings: Settings,
-        snapshots: Snapshots,
-        log_reader: LogReader,
-        warehouse: Warehouse,
-        now: Callable[[], dt.datetime],
+        executor: Executor,
     ) -> None:
         self._settings = settings
-        self.executor = Executor(settings, snapshots, log_reader, warehouse, now)
+        self._executor = executor
 
     def run(self, request: QueryRequest) -> QueryAnswer:
         """Answer one query; raises ``InvalidParameter``, ``UserError``, ``QueryTimeout`` or ``StoreError``."""
         started = time.perf_counter()
         checked = plan(request, self._settings)
-        execution, (rows, truncated) = self.executor.run(checked, QUERIES[checked.query_type])
+        execution, (rows, truncated) = self._executor.run(checked, QUERIES[checked.query_type])
         return QueryAnswer(
             query_type=checked.query_type,
             query_execution_id=str(uuid.uuid4()),
