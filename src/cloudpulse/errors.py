@@ -3,6 +3,17 @@
 ``UserError`` and below are the caller's to mend; ``ServiceError`` and below are ours.
 """
 
+from typing import NamedTuple
+
+
+class Quota(NamedTuple):
+    """Where a caller stands: requests a minute, how many are left, and seconds until all and until one are there."""
+
+    limit: int
+    remaining: int
+    reset_seconds: int
+    retry_after_seconds: int = 0
+
 
 class CloudPulseError(Exception):
     """The root of the tree; ``str(error)`` is a sentence for people."""
@@ -44,6 +55,25 @@ class InvalidClient(Unauthorized):
 
     code = "invalid_client"
     title = "Invalid client"
+
+
+class InvalidCredentials(Unauthorized):
+    """The e-mail address or the password is wrong, or the sign-in has ended."""
+
+    code = "invalid_credentials"
+    title = "Invalid credentials"
+
+
+class RateLimited(UserError):
+    """The caller is over its rate; ``quota`` says when to come again."""
+
+    code = "rate_limited"
+    status = 429
+    title = "Too many requests"
+
+    def __init__(self, detail: str, quota: "Quota") -> None:
+        super().__init__(detail)
+        self.quota = quota
 
 
 class Forbidden(UserError):

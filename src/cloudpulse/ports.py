@@ -203,10 +203,31 @@ class Secrets(Protocol):
         """The valid versions, the current one first; empty when there is none."""
 
     def put(self, name: str, value: str, now: int, keep_previous_seconds: int = 0) -> SecretVersion:
-        """Make ``value`` the current version; the one before stays valid for ``keep_previous_seconds``."""
+        """Make ``value`` the current version; those before stay valid for ``keep_previous_seconds`` at most."""
 
     def remove(self, name: str) -> bool:
         """Forget all versions; False when there were none."""
+
+
+class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """Who did what to whom. Ids only: no address, no name, no secret, nothing of an event.
+
+    ``actor`` and ``subject`` are ids (``client/…``, ``user/…``, ``write_key/…``), ``at`` is RFC 3339 in UTC.
+    """
+
+    at: str
+    actor: str
+    action: str
+    subject: str
+    outcome: str = "done"
+    request_id: str | None = None
+
+
+class AuditLog(Protocol):
+    """What was done with identities and data, for ever."""
+
+    def append(self, entry: AuditEntry) -> None:
+        """Write one entry durably, behind all others; nothing that stands there is ever changed."""
 
 
 class Relation(msgspec.Struct, frozen=True):

@@ -19,6 +19,10 @@ FILE_NAME = "settings.toml"
 Positive = Annotated[int, msgspec.Meta(gt=0)]
 NotNegative = Annotated[int, msgspec.Meta(ge=0)]
 
+LISTS = frozenset({"trusted_proxies", "cors_origins"})
+SECRET = frozenset({"metrics_token"})
+"""Settings that no log and no error may show."""
+
 MIB = 1024 * 1024
 GIB = 1024 * MIB
 
@@ -31,12 +35,28 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 8080
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
+    public_url: str = ""
+
     audience: str = "cloudpulse"
     token_ttl_seconds: Positive = 1200
+    token_max_ttl_seconds: Positive = 86_400
+    session_days: Positive = 30
+    oidc_issuer: str = ""
+    oidc_audience: str = ""
+    rotate_signing_days: NotNegative = 30
+    rotate_clients_days: NotNegative = 0
+
+    sign_ins_per_minute: Positive = 60
+    metrics_token: str = ""
+    cors_origins: tuple[str, ...] = ()
 
     max_body_bytes: Positive = 10 * MIB
     max_batch_events: Positive = 10_000
     max_waiting_events: Positive = 200_000
+    max_connections: Positive = 2_000
+    max_buffered_bytes: Positive = 256 * MIB
+    header_timeout_seconds: Positive = 10
+    body_timeout_seconds: Positive = 60
     dedup_window_days: Positive = 7
 
     journal_max_bytes: Positive = 4 * GIB
@@ -61,6 +81,17 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     query_memory_bytes: Positive = 512 * MIB
     query_threads: Positive = 2
     tail_max_events: Positive = 2_000_000
+
+
+    @property
+    def url(self) -> str:
+        """Where the outside finds this installation; the name under which it issues people's tokens."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return self.public_url.rstrip("/") or f"http://{host}:{self.port}"
+
+    def __repr__(self) -> str:
+        shown = ((name, getattr(self, name)) for name in self.__struct_fields__)
+        return f"Settings({', '.join(f'{n}={v!r}' if n not in SECRET or not v else f'{n}=***' for n, v in shown)})"
 
 
 def load(overrides: Mapping[str, Any] | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -98,4 +129,4 @@ def _read_file(path: Path) -> dict[str, Any]:
 
 
 def _split(name: str, text: str) -> Any:
-    return [part.strip() for part in text.split(",") if part.strip()] if name == "trusted_proxies" else text
+    return [part.strip() for part in text.split(",") if part.strip()] if name in LISTS else text

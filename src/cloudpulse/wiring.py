@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from cloudpulse.ingest.sequencer import Deliver, Sequencer
     from cloudpulse.lake.snapshot import SnapshotReader
     from cloudpulse.ops.ledger import LedgerService
-    from cloudpulse.ports import Counters, DeadLetters, LogReader, Records
+    from cloudpulse.ports import AuditLog, Counters, DeadLetters, LogReader, Records
     from cloudpulse.serving.events import EventListService
     from cloudpulse.serving.lookup import EventLookup
     from cloudpulse.serving.query import QueryService
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 RECORDS_FILE = "records.db"
 COUNTERS_FILE = "counters.db"
 SECRETS_FILE = "secrets.db"
+AUDIT_FILE = "audit.ndjson"
 TAIL_FOLDER = "tail"
 
 
@@ -85,6 +86,8 @@ class ApiServices:
     settings: Settings
     tokens: TokenService
     clients: ClientService
+    audit: AuditLog
+    now: Callable[[], dt.datetime]
     receiver: Receiver
     query: QueryService
     realtime: RealtimeService
@@ -191,6 +194,13 @@ def local_secrets(settings: Settings) -> SqliteSecrets:
 
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     return SqliteSecrets(settings.data / SECRETS_FILE)
+
+
+def local_audit(settings: Settings) -> AuditLog:
+    """The audit log of a data folder."""
+    from cloudpulse.engines.local.audit_log import FileAuditLog
+
+    return FileAuditLog(settings.data / AUDIT_FILE)
 
 
 def local_tokens(settings: Settings) -> TokenService:

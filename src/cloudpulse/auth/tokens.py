@@ -26,12 +26,13 @@ _RULES: Any = {"require": ["exp", "aud", "iss", "sub"], "verify_exp": False, "ve
 
 
 class Principal(msgspec.Struct, frozen=True, kw_only=True):
-    """Who sends a request; ``expires_at`` in seconds since 1970."""
+    """Who sends a request; ``expires_at`` in seconds since 1970; without ``requests_per_minute`` there is no limit."""
 
     client_id: str
     app: str
     scopes: frozenset[str]
     expires_at: int
+    requests_per_minute: int | None = None
 
 
 class _Claims(msgspec.Struct, frozen=True, kw_only=True):

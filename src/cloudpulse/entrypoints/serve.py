@@ -73,6 +73,8 @@ async def api(settings: Settings, listener: int) -> None:
         settings=settings,
         tokens=wiring.local_tokens(settings),
         clients=clients,
+        audit=wiring.local_audit(settings),
+        now=wiring.utc_now,
         receiver=ingest.receiver,
         query=serving.query,
         realtime=serving.realtime,

@@ -100,8 +100,9 @@ class Supervisor:
         self._lock = hold(self._folder)
         self._listener = listen(self.settings.host, self.settings.port)
         lifeline, self._end_of_lifeline = os.pipe()
-        host = f"[{self.settings.host}]" if ":" in self.settings.host else self.settings.host
-        self.url = f"http://{host}:{self._listener.getsockname()[1]}"
+        self._port = self._listener.getsockname()[1]
+        self.settings = self._with_port(self.settings)
+        self.url = msgspec.structs.replace(self.settings, public_url="").url
         self._stop = threading.Event()
         self._reload = threading.Event()
         fds = (self._listener.fileno(), lifeline, self._lock.fileno())
@@ -133,7 +134,7 @@ class Supervisor:
 
     def _renew(self) -> None:
         try:
-            settings = load(self._overrides)
+            settings = self._with_port(load(self._overrides))
         except SettingError as error:
             say(f"kept the old settings: {error}")
             return
@@ -141,6 +142,10 @@ class Supervisor:
             child.renew(settings)
         self._write_server_file()
         say("settings read again")
+
+    def _with_port(self, settings: Settings) -> Settings:
+        """Port 0 became another, which the processes must know: it is part of the issuer's name."""
+        return msgspec.structs.replace(settings, port=self._port)
 
     def _end(self) -> int:
         deadline = time.monotonic() + DRAIN_SECONDS

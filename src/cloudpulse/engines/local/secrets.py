@@ -23,7 +23,7 @@ SELECT version, value, created_at, expires_at FROM secret_version
 WHERE name = ? AND (expires_at IS NULL OR expires_at > ?)
 ORDER BY expires_at IS NOT NULL, expires_at DESC
 """
-RETIRE = "UPDATE secret_version SET expires_at = ? WHERE name = ? AND expires_at IS NULL"
+RETIRE = "UPDATE secret_version SET expires_at = ?1 WHERE name = ?2 AND (expires_at IS NULL OR expires_at > ?1)"
 INSERT = "INSERT INTO secret_version (name, version, value, created_at) VALUES (?, ?, ?, ?)"
 DELETE_EXPIRED = "DELETE FROM secret_version WHERE name = ? AND expires_at <= ?"
 DELETE = "DELETE FROM secret_version WHERE name = ?"
@@ -51,7 +51,7 @@ class SqliteSecrets:
         ]
 
     def put(self, name: str, value: str, now: int, keep_previous_seconds: int = 0) -> SecretVersion:
-        """Make ``value`` the current version; the one before stays valid for ``keep_previous_seconds``."""
+        """Make ``value`` the current version; those before stay valid for ``keep_previous_seconds`` at most."""
         secret = SecretVersion(version=random.token_hex(8), value=value, created_at=now)
         with self._database.write() as connection:
             connection.execute(RETIRE, (now + keep_previous_seconds, name))

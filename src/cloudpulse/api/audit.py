@@ -1,0 +1,24 @@
+"""What a route writes into the audit log."""
+
+from typing import Any
+
+from litestar import Request
+
+from cloudpulse.events import times
+from cloudpulse.ports import AuditEntry
+
+
+def audit(
+    request: Request[Any, Any, Any], action: str, subject: str, outcome: str = "done", actor: str | None = None
+) -> None:
+    """Write who did what to whom; the actor is the caller unless another is named. Blocks: call it in a thread."""
+    services = request.app.state.services
+    entry = AuditEntry(
+        at=times.rfc3339(services.now()),
+        actor=actor or request.auth.client_id,
+        action=action,
+        subject=subject,
+        outcome=outcome,
+        request_id=request.scope["state"]["request_id"],
+    )
+    services.audit.append(entry)
