@@ -227,7 +227,10 @@ class AuditLog(Protocol):
     """What was done with identities and data, for ever."""
 
     def append(self, entry: AuditEntry) -> None:
-        """Write one entry durably, behind all others; nothing that stands there is ever changed."""
+        """Write one entry durably, behind all others; nothing that stands there is ever changed.
+
+        Raises ``StoreError`` with what is missing from the log: whoever did it must be told.
+        """
 
 
 class Relation(msgspec.Struct, frozen=True):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from cloudpulse.engines.local.audit_log import FileAuditLog
 from cloudpulse.engines.local.counters import SqliteCounters
 from cloudpulse.engines.local.dead_letters import SqliteDeadLetters
 from cloudpulse.engines.local.event_log import SqliteEventLog, SqliteLogReader
@@ -12,7 +13,7 @@ from cloudpulse.engines.local.id_index import RocksIdIndex
 from cloudpulse.engines.local.records import SqliteRecords
 from cloudpulse.engines.local.secrets import SqliteSecrets
 from cloudpulse.engines.local.warehouse import DuckDbWarehouse
-from cloudpulse.ports import Counters, DeadLetters, EventLog, IdIndex, LogReader, Records, Secrets, Warehouse
+from cloudpulse.ports import AuditLog, Counters, DeadLetters, EventLog, IdIndex, LogReader, Records, Secrets, Warehouse
 from cloudpulse.settings import Settings
 
 ENGINES = ["local"]
@@ -77,3 +78,13 @@ def id_index(engine: str, tmp_path: Path) -> Iterator[IdIndex]:
     index = {"local": RocksIdIndex}[engine](tmp_path, "journal", 7 * 86_400)
     yield index
     index.close()
+
+
+@pytest.fixture
+def audit_file(tmp_path: Path) -> Path:
+    return tmp_path / "audit.ndjson"
+
+
+@pytest.fixture
+def audit_log(engine: str, audit_file: Path) -> AuditLog:
+    return {"local": FileAuditLog}[engine](audit_file)
