@@ -6,6 +6,8 @@ A process reads it again on SIGHUP. Every field is documented in ``docs/settings
 import os
 import tomllib
 from collections.abc import Mapping
+from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -82,7 +84,6 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     query_threads: Positive = 2
     tail_max_events: Positive = 2_000_000
 
-
     @property
     def url(self) -> str:
         """Where the outside finds this installation; the name under which it issues people's tokens."""
@@ -109,11 +110,23 @@ def load(overrides: Mapping[str, Any] | None = None, environ: Mapping[str, str] 
     values = _read_file(data / FILE_NAME) | {name: _split(name, text) for name, text in from_environ.items()} | given
     values["data"] = str(data)
     try:
-        return msgspec.convert(values, Settings, strict=False, dec_hook=lambda kind, value: kind(value))
+        settings = msgspec.convert(values, Settings, strict=False, dec_hook=lambda kind, value: kind(value))
     except msgspec.ValidationError as exc:
         # msgspec says "... - at `$.name`".
         reason = str(exc).replace("`$.", "`")
         raise SettingError(f"bad setting: {reason}. docs/settings.md says what is allowed.") from exc
+    networks(settings.trusted_proxies)
+    return settings
+
+
+@lru_cache
+def networks(trusted_proxies: tuple[str, ...]) -> tuple[IPv4Network | IPv6Network, ...]:
+    """The networks of the setting ``trusted_proxies``; raises ``SettingError``. IPv4 inside IPv6 is IPv4."""
+    try:
+        found = [ip_network(text) for text in trusted_proxies]
+    except ValueError as exc:
+        raise SettingError(f"bad setting: trusted_proxies: {exc}. Write addresses or networks as 10.0.0.0/8.") from exc
+    return tuple(_without_mapping(network) for network in found)
 
 
 def _read_file(path: Path) -> dict[str, Any]:
@@ -126,6 +139,11 @@ def _read_file(path: Path) -> dict[str, Any]:
         return {}
     except (OSError, tomllib.TOMLDecodeError) as exc:
         raise SettingError(f"cannot read {path}: {exc}") from exc
+
+
+def _without_mapping(network: IPv4Network | IPv6Network) -> IPv4Network | IPv6Network:
+    mapped = network.network_address.ipv4_mapped if isinstance(network, IPv6Network) else None
+    return IPv4Network((mapped, network.prefixlen - 96)) if mapped and network.prefixlen >= 96 else network
 
 
 def _split(name: str, text: str) -> Any:

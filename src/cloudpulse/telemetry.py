@@ -19,6 +19,7 @@ registry = CollectorRegistry()
 events_accepted = Counter("cloudpulse_events_accepted", "Events accepted", registry=registry)
 events_duplicate = Counter("cloudpulse_events_duplicate", "Events answered as duplicates", registry=registry)
 events_rejected = Counter("cloudpulse_events_rejected", "Events refused", registry=registry)
+rate_limited = Counter("cloudpulse_rate_limited", "Requests refused for their caller's rate", registry=registry)
 requests = Counter("cloudpulse_requests", "Answered requests", ["method", "route", "status"], registry=registry)
 
 

@@ -13,6 +13,7 @@ from cloudpulse.settings import Settings
 
 if TYPE_CHECKING:
     from cloudpulse.auth.clients import ClientService
+    from cloudpulse.auth.throttle import SignInThrottle, TokenBuckets
     from cloudpulse.auth.tokens import TokenService
     from cloudpulse.batch.writer import LakeWriter
     from cloudpulse.engines.local.dead_letters import SqliteDeadLetters
@@ -88,6 +89,8 @@ class ApiServices:
     clients: ClientService
     audit: AuditLog
     now: Callable[[], dt.datetime]
+    limits: TokenBuckets
+    sign_ins: SignInThrottle
     receiver: Receiver
     query: QueryService
     realtime: RealtimeService

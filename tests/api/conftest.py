@@ -14,6 +14,7 @@ from cloudpulse.api import app as app_module
 from cloudpulse.api.answer import JsonAnswer
 from cloudpulse.api.guards import requires
 from cloudpulse.auth.clients import ClientService
+from cloudpulse.auth.throttle import SignInThrottle, TokenBuckets
 from cloudpulse.auth.tokens import TokenService
 from cloudpulse.engines.local.secrets import SqliteSecrets
 from cloudpulse.errors import Overloaded
@@ -79,6 +80,8 @@ def services(tmp_path, secrets) -> SimpleNamespace:
         clock=clock,
         tokens=TokenService(secrets, settings, lambda: clock.now),
         clients=ClientService(secrets, lambda: clock.now),
+        limits=TokenBuckets(lambda: clock.now),
+        sign_ins=SignInThrottle(settings.sign_ins_per_minute, lambda: clock.now),
         health=StubHealth(),
     )
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudpulse.api.body import MAX_FRAMES, inflate, media_type
-from cloudpulse.api.remote import remote_of
+from cloudpulse.api.remote import address_of, remote_of
 from cloudpulse.errors import TooLarge, UnsupportedMedia, UserError
 from cloudpulse.settings import Settings
 
@@ -81,10 +81,13 @@ def test_an_encoding_that_is_not_read(encoding):
         inflate(b"", encoding, LIMIT)
 
 
+def asked(peer, raw):
+    return SimpleNamespace(scope={"client": peer and (peer, 1), "headers": list(raw.items())})
+
+
 def remote(settings=None, peer="203.0.113.9", **headers):
-    request = SimpleNamespace(scope={"client": peer and (peer, 1)})
     raw = {name.replace("_", "-").encode(): value.encode() for name, value in headers.items()}
-    found = remote_of(request, raw, settings or Settings(ip_addresses="keep"))
+    found = remote_of(asked(peer, raw), raw, settings or Settings(ip_addresses="keep"))
     return found.ip_address, found.user_agent, found.country
 
 
@@ -107,16 +110,45 @@ def test_headers_of_a_stranger_are_not_believed():
         ("6.6.6.6, 198.51.100.7", "198.51.100.7"),
         ("6.6.6.6, 198.51.100.7, 10.0.0.2", "198.51.100.7"),
         (" 198.51.100.7 ,, 10.0.0.1 ", "198.51.100.7"),
-        ("10.0.0.2", "10.0.0.1"),
+        ("10.0.0.2", "10.0.0.2"),
+        ("6.6.6.6, 10.77.0.5", "6.6.6.6"),
+        ("6.6.6.6, ::ffff:10.0.0.2", "6.6.6.6"),
+        ("6.6.6.6, [fd00::5]:443", "6.6.6.6"),
+        ("198.51.100.7:5123", "198.51.100.7"),
+        ("[2001:db8::1%eth0]:5123", "2001:db8::1"),
+        ("::ffff:198.51.100.7", "198.51.100.7"),
         ("", "10.0.0.1"),
         ("unknown", None),
+        ("198.51.100.7, unknown, 10.0.0.2", None),
+        ("\x00\xff:::::[[]%,,,;", None),
+        ("1" * 5000, None),
+        (",".join(["10.0.0.2"] * 5000), "10.0.0.2"),
     ],
 )
 def test_the_last_address_that_no_trusted_proxy_has(forwarded, address):
     """What stands before it, anybody may have written."""
-    settings = Settings(ip_addresses="keep", trusted_proxies=("10.0.0.1", "10.0.0.2"), country_header="x-country")
-    found = remote(settings, peer="10.0.0.1", x_forwarded_for=forwarded, x_country="FR")
-    assert found == (address, None, "FR")
+    proxies = ("10.0.0.1", "10.0.0.2", "10.77.0.0/16", "fd00::/8")
+    settings = Settings(ip_addresses="keep", trusted_proxies=proxies, country_header="x-country")
+    for peer in ("10.0.0.1", "::ffff:10.0.0.1"):
+        found = remote(settings, peer=peer, x_forwarded_for=forwarded, x_country="FR")
+        assert found == (address, None, "FR")
+        request = asked(peer, {b"x-forwarded-for": forwarded.encode()})
+        assert address_of(request, settings) in (address or peer, peer)
+
+
+def test_the_address_for_throttles_is_whole_and_a_stranger_cannot_choose_it():
+    raw = {b"x-forwarded-for": b"198.51.100.7"}
+    trusting = Settings(trusted_proxies=("10.0.0.0/8",))
+    assert address_of(asked("10.1.2.3", raw), trusting) == "198.51.100.7"
+    assert address_of(asked("203.0.113.9", raw), trusting) == "203.0.113.9"
+    assert address_of(asked("10.1.2.3", raw), Settings()) == "10.1.2.3"
+    assert address_of(asked(None, raw), trusting) == ""
+
+
+def test_two_headers_are_one_list():
+    request = asked("10.1.2.3", {})
+    request.scope["headers"] = [(b"x-forwarded-for", b"6.6.6.6"), (b"x-forwarded-for", b"198.51.100.7")]
+    assert address_of(request, Settings(trusted_proxies=("10.0.0.0/8",))) == "198.51.100.7"
 
 
 @pytest.mark.parametrize(("mode", "address"), [("keep", "203.0.113.9"), ("truncate", "203.0.113.0"), ("drop", None)])

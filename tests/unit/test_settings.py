@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from cloudpulse.errors import SettingError
-from cloudpulse.settings import FILE_NAME, Settings, load
+from cloudpulse.settings import FILE_NAME, Settings, load, networks
 
 
 def write(folder: Path, text: str) -> None:
@@ -79,3 +79,14 @@ def test_settings_travel_to_the_processes_and_back():
     settings = Settings(data=Path("somewhere"), trusted_proxies=("10.0.0.1",))
     text = msgspec.json.encode(settings, enc_hook=str)
     assert msgspec.json.decode(text, type=Settings, dec_hook=lambda kind, value: kind(value)) == settings
+
+
+@pytest.mark.parametrize("bad", ["10.0.0", "10.0.0.1/8", "proxy.example.org", "::1/129", "*"])
+def test_a_bad_proxy_is_refused_at_start_and_named(bad):
+    with pytest.raises(SettingError, match="trusted_proxies"):
+        load({}, {"CLOUDPULSE_TRUSTED_PROXIES": f"127.0.0.1,{bad}"})
+
+
+def test_proxies_are_addresses_or_networks():
+    found = networks(("10.0.0.0/8", "::1", "::ffff:192.0.2.0/120"))
+    assert list(map(str, found)) == ["10.0.0.0/8", "::1/128", "192.0.2.0/24"]

@@ -14,6 +14,7 @@ from cloudpulse.errors import (
     InvalidParameter,
     NotReady,
     Overloaded,
+    RateLimited,
     ServiceError,
     Unauthorized,
     UserError,
@@ -58,6 +59,8 @@ def render(request: Request[Any, Any, Any], exc: Exception) -> Response[bytes]:
     if isinstance(exc, CloudPulseError):
         if isinstance(exc, ServiceError) and not isinstance(exc, Overloaded | NotReady):
             _log.warning("service error", code=exc.code, detail=exc.detail, request_id=_id(request))
+        if isinstance(exc, RateLimited):
+            request.scope["state"]["quota"] = exc.quota  # the frame makes headers of it
         return _response(exc.status, exc.code, exc.title, exc.detail, headers=_headers(exc))
     if isinstance(exc, ValidationException):
         errors = _field_errors(exc)

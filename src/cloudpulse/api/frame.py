@@ -27,6 +27,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from cloudpulse import telemetry
 from cloudpulse.api.errors import render
+from cloudpulse.api.limits import quota_headers
 
 _SANE_ID = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}").fullmatch
 
@@ -58,7 +59,10 @@ class Frame:
 
         async def send_framed(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], (b"x-request-id", request_id)]
+                headers = [*message["headers"], (b"x-request-id", request_id)]
+                if quota := scope["state"].get("quota"):
+                    headers += quota_headers(quota)
+                message["headers"] = headers
                 self._count(scope, message["status"])
             await send(message)
 

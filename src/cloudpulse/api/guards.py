@@ -6,6 +6,7 @@ from typing import Any
 from litestar.connection import ASGIConnection
 from litestar.handlers.base import BaseRouteHandler
 
+from cloudpulse.api.limits import admit
 from cloudpulse.auth.tokens import Principal, Scope, TokenService
 from cloudpulse.errors import Forbidden, Unauthorized
 
@@ -17,9 +18,12 @@ class ScopeGuard:
         self.scope = scope
 
     async def __call__(self, connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-        """Raise ``Unauthorized`` or ``Forbidden``, or let the request pass."""
-        tokens = connection.app.state.services.tokens
-        connection.scope["auth"] = authorize(connection.scope["headers"], tokens, self.scope)
+        """Raise ``Unauthorized``, ``Forbidden`` or ``RateLimited``, or let the request pass."""
+        services = connection.app.state.services
+        principal = authorize(connection.scope["headers"], services.tokens, self.scope)
+        connection.scope["auth"] = principal
+        if principal.requests_per_minute is not None:
+            admit(connection.scope, principal.client_id, principal.requests_per_minute, services.limits)
 
 
 def requires(scope: Scope) -> ScopeGuard:

@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -60,6 +61,7 @@ async def api(settings: Settings, listener: int) -> None:
     """Accept and answer."""
     from cloudpulse.api.app import create_app
     from cloudpulse.api.ingest import deliver_on
+    from cloudpulse.auth.throttle import SignInThrottle, TokenBuckets
     from cloudpulse.entrypoints.watch import Watch
     from cloudpulse.serving.lookup import EventLookup
 
@@ -75,6 +77,8 @@ async def api(settings: Settings, listener: int) -> None:
         clients=clients,
         audit=wiring.local_audit(settings),
         now=wiring.utc_now,
+        limits=TokenBuckets(time.monotonic),
+        sign_ins=SignInThrottle(settings.sign_ins_per_minute, time.monotonic),
         receiver=ingest.receiver,
         query=serving.query,
         realtime=serving.realtime,
