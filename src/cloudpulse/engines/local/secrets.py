@@ -16,6 +16,7 @@ CREATE TABLE IF NOT EXISTS secret_version (
     expires_at INTEGER
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX IF NOT EXISTS current_version ON secret_version (name) WHERE expires_at IS NULL;
+CREATE INDEX IF NOT EXISTS by_name ON secret_version (name);
 """
 NAMES = "SELECT name FROM secret_version WHERE expires_at IS NULL AND substr(name, 1, length(?1)) = ?1 ORDER BY name"
 VERSIONS = """
@@ -25,7 +26,10 @@ ORDER BY expires_at IS NOT NULL, expires_at DESC
 """
 RETIRE = "UPDATE secret_version SET expires_at = ?1 WHERE name = ?2 AND (expires_at IS NULL OR expires_at > ?1)"
 INSERT = "INSERT INTO secret_version (name, version, value, created_at) VALUES (?, ?, ?, ?)"
-DELETE_EXPIRED = "DELETE FROM secret_version WHERE name = ? AND expires_at <= ?"
+DELETE_OLDER = "DELETE FROM secret_version WHERE name = ? AND expires_at IS NOT NULL"
+DELETE_ENDED = "DELETE FROM secret_version WHERE name = ? AND expires_at <= ?"
+EXPIRE = "DELETE FROM secret_version WHERE expires_at <= ?"
+AMEND = "UPDATE secret_version SET value = ? WHERE name = ? AND expires_at IS NULL"
 DELETE = "DELETE FROM secret_version WHERE name = ?"
 
 
@@ -50,19 +54,33 @@ class SqliteSecrets:
             for version, value, created_at, expires_at in rows
         ]
 
-    def put(self, name: str, value: str, now: int, keep_previous_seconds: int = 0) -> SecretVersion:
+    def put(
+        self, name: str, value: str, now: int, keep_previous_seconds: int = 0, end_older: bool = False
+    ) -> SecretVersion:
         """Make ``value`` the current version; those before stay valid for ``keep_previous_seconds`` at most."""
         secret = SecretVersion(version=random.token_hex(8), value=value, created_at=now)
         with self._database.write() as connection:
+            if end_older:
+                connection.execute(DELETE_OLDER, (name,))
             connection.execute(RETIRE, (now + keep_previous_seconds, name))
-            connection.execute(DELETE_EXPIRED, (name, now))
+            connection.execute(DELETE_ENDED, (name, now))
             connection.execute(INSERT, (name, secret.version, value, now))
         return secret
+
+    def amend(self, name: str, value: str) -> bool:
+        """Change the value of the current version and nothing else; False when there is none."""
+        with self._database.write() as connection:
+            return connection.execute(AMEND, (value, name)).rowcount > 0
 
     def remove(self, name: str) -> bool:
         """Forget all versions; False when there were none."""
         with self._database.write() as connection:
             return connection.execute(DELETE, (name,)).rowcount > 0
+
+    def expire(self, now: int) -> int:
+        """Forget the versions of all names that have ended; returns how many there were."""
+        with self._database.write() as connection:
+            return connection.execute(EXPIRE, (now,)).rowcount
 
     def close(self) -> None:
         """Give the file back."""
