@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from cloudpulse.auth.clients import ClientService
     from cloudpulse.auth.throttle import SignInThrottle, TokenBuckets
     from cloudpulse.auth.tokens import TokenService
+    from cloudpulse.auth.write_keys import WriteKeyService
     from cloudpulse.batch.writer import LakeWriter
     from cloudpulse.engines.local.dead_letters import SqliteDeadLetters
     from cloudpulse.engines.local.event_log import SqliteEventLog, SqliteLogReader
@@ -87,6 +88,7 @@ class ApiServices:
     settings: Settings
     tokens: TokenService
     clients: ClientService
+    write_keys: WriteKeyService
     audit: AuditLog
     now: Callable[[], dt.datetime]
     limits: TokenBuckets
@@ -218,3 +220,10 @@ def local_clients(settings: Settings) -> ClientService:
     from cloudpulse.auth.clients import ClientService
 
     return ClientService(local_secrets(settings), time.time)
+
+
+def local_write_keys(settings: Settings) -> WriteKeyService:
+    """The write keys of a data folder."""
+    from cloudpulse.auth.write_keys import WriteKeyService
+
+    return WriteKeyService(local_secrets(settings), time.time)

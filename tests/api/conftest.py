@@ -16,6 +16,7 @@ from cloudpulse.api.guards import requires
 from cloudpulse.auth.clients import ClientService
 from cloudpulse.auth.throttle import SignInThrottle, TokenBuckets
 from cloudpulse.auth.tokens import TokenService
+from cloudpulse.auth.write_keys import WriteKeyService
 from cloudpulse.engines.local.secrets import SqliteSecrets
 from cloudpulse.errors import Overloaded
 from cloudpulse.settings import Settings
@@ -80,6 +81,7 @@ def services(tmp_path, secrets) -> SimpleNamespace:
         clock=clock,
         tokens=TokenService(secrets, settings, lambda: clock.now),
         clients=ClientService(secrets, lambda: clock.now),
+        write_keys=WriteKeyService(secrets, lambda: clock.now),
         limits=TokenBuckets(lambda: clock.now),
         sign_ins=SignInThrottle(settings.sign_ins_per_minute, lambda: clock.now),
         health=StubHealth(),

@@ -75,6 +75,7 @@ async def api(settings: Settings, listener: int) -> None:
         settings=settings,
         tokens=wiring.local_tokens(settings),
         clients=clients,
+        write_keys=wiring.local_write_keys(settings),
         audit=wiring.local_audit(settings),
         now=wiring.utc_now,
         limits=TokenBuckets(time.monotonic),
