@@ -50,6 +50,14 @@ class Unauthorized(UserError):
     title = "Unauthorized"
 
 
+class TokenMissing(Unauthorized):
+    """There is no token where one is needed."""
+
+
+class TokenExpired(Unauthorized):
+    """The token was valid once."""
+
+
 class InvalidClient(Unauthorized):
     """The client id or the secret is wrong."""
 
@@ -62,6 +70,14 @@ class InvalidCredentials(Unauthorized):
 
     code = "invalid_credentials"
     title = "Invalid credentials"
+
+
+class SessionReused(InvalidCredentials):
+    """A refresh token was used twice: somebody else may have it, so the sign-in of ``user_id`` has ended."""
+
+    def __init__(self, detail: str, user_id: str) -> None:
+        super().__init__(detail)
+        self.user_id = user_id
 
 
 class RateLimited(UserError):

@@ -21,6 +21,8 @@ events_duplicate = Counter("cloudpulse_events_duplicate", "Events answered as du
 events_rejected = Counter("cloudpulse_events_rejected", "Events refused", registry=registry)
 rate_limited = Counter("cloudpulse_rate_limited", "Requests refused for their caller's rate", registry=registry)
 requests = Counter("cloudpulse_requests", "Answered requests", ["method", "route", "status"], registry=registry)
+refused_tokens = Counter("cloudpulse_refused_tokens", "Requests refused for their token", ["reason"], registry=registry)
+sign_ins = Counter("cloudpulse_sign_ins", "People who wanted to sign in", ["outcome"], registry=registry)
 
 
 def configure(level: str) -> None:

@@ -13,8 +13,12 @@ from cloudpulse.settings import Settings
 
 if TYPE_CHECKING:
     from cloudpulse.auth.clients import ClientService
+    from cloudpulse.auth.sessions import SessionService
     from cloudpulse.auth.throttle import SignInThrottle, TokenBuckets
     from cloudpulse.auth.tokens import TokenService
+    from cloudpulse.auth.user_tokens import UserTokens
+    from cloudpulse.auth.users import UserService
+    from cloudpulse.auth.verify import Verifier
     from cloudpulse.auth.write_keys import WriteKeyService
     from cloudpulse.batch.writer import LakeWriter
     from cloudpulse.engines.local.dead_letters import SqliteDeadLetters
@@ -87,8 +91,12 @@ class ApiServices:
 
     settings: Settings
     tokens: TokenService
+    user_tokens: UserTokens
+    verifier: Verifier
     clients: ClientService
     write_keys: WriteKeyService
+    users: UserService
+    sessions: SessionService
     audit: AuditLog
     now: Callable[[], dt.datetime]
     limits: TokenBuckets
@@ -209,10 +217,24 @@ def local_audit(settings: Settings) -> AuditLog:
 
 
 def local_tokens(settings: Settings) -> TokenService:
-    """Issues and verifies tokens with the signing secret of a data folder."""
+    """Issues the tokens of clients with the signing secret of a data folder."""
     from cloudpulse.auth.tokens import TokenService
 
     return TokenService(local_secrets(settings), settings, time.time)
+
+
+def local_user_tokens(settings: Settings) -> UserTokens:
+    """Issues the tokens of people with the private key of a data folder."""
+    from cloudpulse.auth.user_tokens import UserTokens
+
+    return UserTokens(local_secrets(settings), settings, time.time)
+
+
+def verifier(settings: Settings, tokens: TokenService, user_tokens: UserTokens) -> Verifier:
+    """Verifies the tokens of all issuers that count here."""
+    from cloudpulse.auth.verify import Verifier
+
+    return Verifier([tokens, user_tokens], time.time)
 
 
 def local_clients(settings: Settings) -> ClientService:
@@ -227,3 +249,17 @@ def local_write_keys(settings: Settings) -> WriteKeyService:
     from cloudpulse.auth.write_keys import WriteKeyService
 
     return WriteKeyService(local_secrets(settings), time.time)
+
+
+def local_users(settings: Settings) -> UserService:
+    """The users of a data folder."""
+    from cloudpulse.auth.users import UserService
+
+    return UserService(local_secrets(settings), time.time)
+
+
+def local_sessions(settings: Settings) -> SessionService:
+    """The sign-ins of a data folder that last."""
+    from cloudpulse.auth.sessions import SessionService
+
+    return SessionService(local_secrets(settings), settings.session_days, time.time)

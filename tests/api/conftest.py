@@ -1,3 +1,4 @@
+import datetime as dt
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -14,9 +15,14 @@ from cloudpulse.api import app as app_module
 from cloudpulse.api.answer import JsonAnswer
 from cloudpulse.api.guards import requires
 from cloudpulse.auth.clients import ClientService
+from cloudpulse.auth.sessions import SessionService
 from cloudpulse.auth.throttle import SignInThrottle, TokenBuckets
 from cloudpulse.auth.tokens import TokenService
+from cloudpulse.auth.user_tokens import UserTokens
+from cloudpulse.auth.users import UserService
+from cloudpulse.auth.verify import Verifier
 from cloudpulse.auth.write_keys import WriteKeyService
+from cloudpulse.engines.local.audit_log import FileAuditLog
 from cloudpulse.engines.local.secrets import SqliteSecrets
 from cloudpulse.errors import Overloaded
 from cloudpulse.settings import Settings
@@ -76,14 +82,22 @@ def secrets(tmp_path) -> Iterator[SqliteSecrets]:
 def services(tmp_path, secrets) -> SimpleNamespace:
     settings = Settings(data=tmp_path, max_body_bytes=100_000)
     clock = SimpleNamespace(now=1_800_000_000)
+    tokens = TokenService(secrets, settings, lambda: clock.now)
+    user_tokens = UserTokens(secrets, settings, lambda: clock.now)
     return SimpleNamespace(
         settings=settings,
         clock=clock,
-        tokens=TokenService(secrets, settings, lambda: clock.now),
+        tokens=tokens,
+        user_tokens=user_tokens,
+        verifier=Verifier([tokens, user_tokens], lambda: clock.now),
         clients=ClientService(secrets, lambda: clock.now),
         write_keys=WriteKeyService(secrets, lambda: clock.now),
+        users=UserService(secrets, lambda: clock.now),
+        sessions=SessionService(secrets, settings.session_days, lambda: clock.now),
         limits=TokenBuckets(lambda: clock.now),
         sign_ins=SignInThrottle(settings.sign_ins_per_minute, lambda: clock.now),
+        audit=FileAuditLog(tmp_path / "audit.ndjson"),
+        now=lambda: dt.datetime.fromtimestamp(clock.now, dt.UTC),
         health=StubHealth(),
     )
 

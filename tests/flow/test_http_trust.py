@@ -14,7 +14,8 @@ READ = [
     "/v1/events/01a1f8ae-942c-71d8-b8b0-809fda29c80e",
 ]
 ADMIN = ["/v1/clients", "/v1/ledger"]
-OPEN = ["/healthz", "/readyz", "/metrics", "/docs", "/v1/openapi.json", "/v1/config"]
+WELL_KNOWN = ["/.well-known/jwks.json", "/.well-known/openid-configuration"]
+OPEN = ["/healthz", "/readyz", "/metrics", "/docs", "/v1/openapi.json", "/v1/config", *WELL_KNOWN]
 PROTECTED = [
     *[("POST", path, "events:write") for path in WRITE],
     *[("GET", path, "events:read") for path in READ],

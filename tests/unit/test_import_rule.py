@@ -34,7 +34,8 @@ ONLY_UNDER = {
     **dict.fromkeys(("sqlite3", "rocksdict", "duckdb", "boto3", "dbos"), "engines"),
     **dict.fromkeys(("pyiceberg", "sqlalchemy"), "lake"),
     **dict.fromkeys(("litestar", "starlette", "uvicorn"), "api entrypoints"),
-    **dict.fromkeys(("typer", "rich", "httpx"), "cli"),
+    **dict.fromkeys(("typer", "rich"), "cli"),
+    "httpx": "cli auth",
 }
 
 

@@ -2,7 +2,8 @@
 
 import threading
 
-from cloudpulse.auth.tokens import SIGNING_SECRET, TokenService
+from cloudpulse.auth.tokens import TokenService
+from cloudpulse.auth.verify import Verifier
 from cloudpulse.engines.local.secrets import SqliteSecrets
 from cloudpulse.settings import Settings
 
@@ -34,15 +35,16 @@ def test_two_processes_that_both_find_no_secret(tmp_path):
         thread.start()
     for thread in threads:
         thread.join()
-    verifier = service(tmp_path)
+    verifier = Verifier([service(tmp_path)], lambda: NOW)
     assert [verifier.verify(token).client_id for token in signed] == ["c", "c"]
 
 
 def test_a_token_signed_with_a_secret_of_this_moment(tmp_path):
     """The server remembers keys for some seconds; a command that has just rotated does not wait for it."""
     server = service(tmp_path)
+    verifier = Verifier([server], lambda: NOW)
     old = issue(server)
-    SqliteSecrets(tmp_path / "secrets.db").put(SIGNING_SECRET, "x" * 43, NOW, keep_previous_seconds=600)
-    new = issue(service(tmp_path))
-    assert server.verify(new).client_id == "c"
-    assert server.verify(old).client_id == "c"
+    assert verifier.verify(old).client_id == "c"
+    command = service(tmp_path)
+    command.rotate()
+    assert [verifier.verify(token).client_id for token in (issue(command), old)] == ["c", "c"]

@@ -1,18 +1,32 @@
-"""Who may call what: ``guards=[requires("events:read")]`` on a route, which finds the caller in ``request.auth``."""
+"""Who may call what: ``guards=[requires("events:read")]`` on a route, which finds the caller in ``request.auth``.
 
-from collections.abc import Iterable
+A caller sends a token, or a write key, as bearer; where events are written, also a write key as ``?write_key=``, for
+browsers cannot give headers to what they send while a page goes away.
+"""
+
+import asyncio
 from typing import Any
+from urllib.parse import parse_qsl
 
 from litestar.connection import ASGIConnection
 from litestar.handlers.base import BaseRouteHandler
 
+from cloudpulse import telemetry
 from cloudpulse.api.limits import admit
-from cloudpulse.auth.tokens import Principal, Scope, TokenService
-from cloudpulse.errors import Forbidden, Unauthorized
+from cloudpulse.auth.tokens import Principal, Scope
+from cloudpulse.auth.verify import KeysWanted
+from cloudpulse.auth.write_keys import MARK
+from cloudpulse.errors import Forbidden, TokenExpired, TokenMissing, Unauthorized
+
+PATIENCE_SECONDS = 10
+"""How long a request waits for the keys of another issuer; fetching them ends sooner by itself."""
+
+_REASONS = {TokenMissing: "missing", TokenExpired: "expired", KeysWanted: "keys", Forbidden: "origin"}
+_REFUSED = {reason: telemetry.refused_tokens.labels(reason) for reason in ("invalid", "scope", *_REASONS.values())}
 
 
 class ScopeGuard:
-    """Lets a request pass whose bearer token is valid and carries ``scope``, and puts its principal at ``auth``."""
+    """Lets a request pass whose caller is known and has ``scope``, and puts its principal at ``auth``."""
 
     def __init__(self, scope: Scope) -> None:
         self.scope = scope
@@ -20,10 +34,31 @@ class ScopeGuard:
     async def __call__(self, connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
         """Raise ``Unauthorized``, ``Forbidden`` or ``RateLimited``, or let the request pass."""
         services = connection.app.state.services
-        principal = authorize(connection.scope["headers"], services.tokens, self.scope)
-        connection.scope["auth"] = principal
+        scope: Any = connection.scope
+        try:
+            principal = await _identify(services, scope["headers"], self._credential(scope))
+        except (Unauthorized, Forbidden) as exc:
+            _REFUSED[_REASONS.get(type(exc), "invalid")].inc()
+            raise
+        if self.scope not in principal.scopes:
+            _REFUSED["scope"].inc()
+            raise Forbidden(f"The token lacks the scope {self.scope}.")
+        scope["auth"] = principal
         if principal.requests_per_minute is not None:
-            admit(connection.scope, principal.client_id, principal.requests_per_minute, services.limits)
+            admit(scope, principal.client_id, principal.requests_per_minute, services.limits)
+
+    def _credential(self, scope: Any) -> str:
+        given = _values(scope["headers"], b"authorization")
+        if self.scope == "events:write" and (keys := _write_keys(scope["query_string"])):
+            if given or len(keys) > 1 or not keys[0].startswith(MARK):
+                raise Unauthorized("Send either a token or one write key, once.")
+            return keys[0]
+        if len(given) > 1:
+            raise Unauthorized("Send one Authorization header.")
+        kind, _, token = given[0].partition(b" ") if given else (b"", b"", b"")
+        if kind.lower() != b"bearer" or not token.isascii():
+            raise TokenMissing("Send a token: 'Authorization: Bearer <token>'. POST /v1/token gives one.")
+        return token.strip(b" ").decode()
 
 
 def requires(scope: Scope) -> ScopeGuard:
@@ -31,12 +66,24 @@ def requires(scope: Scope) -> ScopeGuard:
     return ScopeGuard(scope)
 
 
-def authorize(headers: Iterable[tuple[bytes, bytes]], tokens: TokenService, scope: Scope) -> Principal:
-    """The principal behind raw ASGI headers; raises ``Unauthorized`` or ``Forbidden``."""
-    kind, _, token = next((value for name, value in headers if name == b"authorization"), b"").partition(b" ")
-    if kind.lower() != b"bearer" or not token.isascii():
-        raise Unauthorized("Send a token: 'Authorization: Bearer <token>'. POST /v1/token gives one.")
-    principal = tokens.verify(token.strip().decode())
-    if scope not in principal.scopes:
-        raise Forbidden(f"The token lacks the scope {scope}.")
-    return principal
+async def _identify(services: Any, headers: list[tuple[bytes, bytes]], credential: str) -> Principal:
+    if credential.startswith(MARK):
+        origins = _values(headers, b"origin")
+        found: Principal = services.write_keys.verify(credential, b",".join(origins).decode("latin-1") or None)
+        return found
+    try:
+        found = services.verifier.verify(credential)
+    except KeysWanted as wanted:
+        await asyncio.wait([asyncio.wrap_future(wanted.arrival)], timeout=PATIENCE_SECONDS)
+        found = services.verifier.verify(credential)
+    return found
+
+
+def _write_keys(query: bytes) -> list[str]:
+    if b"write_key=" not in query:
+        return []
+    return [value for name, value in parse_qsl(query.decode("latin-1"), True) if name == "write_key"]
+
+
+def _values(headers: list[tuple[bytes, bytes]], name: bytes) -> list[bytes]:
+    return [value for given, value in headers if given == name]

@@ -1,28 +1,24 @@
-"""Access tokens: HS256 JWTs whose ``kid`` names the version of the signing secret, of which two may be valid."""
+"""Access tokens of clients: HS256 JWTs, and what all tokens say: who sends a request, and what for."""
 
 import secrets as random
-from collections.abc import Callable, Iterable
-from threading import Lock
-from typing import Any, Literal, get_args
+from collections.abc import Callable, Iterable, Mapping
+from typing import Annotated, Any, Literal, get_args
 
 import jwt
 import msgspec
 
-from cloudpulse.errors import Unauthorized
+from cloudpulse.auth.keys import SigningKeys
+from cloudpulse.errors import InvalidParameter
 from cloudpulse.ports import Secrets
 from cloudpulse.settings import Settings
 
 Scope = Literal["events:write", "events:read", "admin"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 
-ALGORITHM = "HS256"
 ISSUER = "cloudpulse"
 SIGNING_SECRET = "signing"
-KEYS_FRESH_SECONDS = 5
-MAX_REMEMBERED = 10_000
-FIRST_KEPT_SECONDS = 86_400
 
-_RULES: Any = {"require": ["exp", "aud", "iss", "sub"], "verify_exp": False, "verify_iat": False, "verify_nbf": False}
+Seconds = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 
 
 class Principal(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,87 +31,99 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     requests_per_minute: int | None = None
 
 
+class Times(msgspec.Struct, frozen=True, kw_only=True):
+    """The claims about time, seconds since 1970."""
+
+    exp: Seconds
+    iat: Seconds = 0
+    nbf: Seconds = 0
+
+
 class _Claims(msgspec.Struct, frozen=True, kw_only=True):
     sub: str
     app: str
     scope: str
-    exp: int
+    exp: Seconds
+    rpm: Annotated[int, msgspec.Meta(gt=0)] | None = None
 
 
 class TokenService:
-    """Issues and verifies tokens; ``now`` returns seconds since 1970.
+    """Issues the tokens of clients; ``now`` returns seconds since 1970.
 
     A token stays valid until it ends, also when its client is removed or rotated meanwhile; only a new signing
-    secret that keeps no previous one ends all tokens, within ``KEYS_FRESH_SECONDS``.
+    secret that keeps no previous one ends all tokens.
     """
 
+    name = ISSUER
+    algorithm = "HS256"
+    leeway_seconds = 0
+
     def __init__(self, secrets: Secrets, settings: Settings, now: Callable[[], float]) -> None:
-        self._secrets = secrets
         self._audience = settings.audience
+        self._max_ttl_seconds = settings.token_max_ttl_seconds
         self._now = now
-        self._keys: dict[str, str] = {}
-        self._keys_fresh_until = 0.0
-        self._verified: dict[str, Principal] = {}
-        self._lock = Lock()
+        self._keys = SigningKeys(secrets, SIGNING_SECRET, _new_secret, str, self._max_ttl_seconds, now)
 
-    def issue(self, client_id: str, scopes: Iterable[str], app: str, ttl_seconds: int) -> str:
-        """A token for ``client_id`` that ends ``ttl_seconds`` from now."""
-        now = int(self._now())
-        self._refresh_keys(now)
-        version, key = next(iter(self._keys.items()))
-        claims = {
-            "iss": ISSUER,
-            "aud": self._audience,
-            "sub": client_id,
-            "app": app,
-            "scope": " ".join(scopes),
-            "iat": now,
-            "exp": now + ttl_seconds,
-        }
-        return jwt.encode(claims, key, ALGORITHM, headers={"kid": version})
+    def issue(
+        self,
+        client_id: str,
+        scopes: Iterable[str],
+        app: str,
+        ttl_seconds: int,
+        requests_per_minute: int | None = None,
+    ) -> str:
+        """A token for ``client_id`` that ends ``ttl_seconds`` from now; raises ``InvalidParameter``."""
+        claims = new_claims(
+            ISSUER, self._audience, client_id, scopes, ttl_seconds, self._max_ttl_seconds, int(self._now())
+        )
+        claims["app"] = app
+        if requests_per_minute is not None:
+            claims["rpm"] = requests_per_minute
+        kid, key = self._keys.newest()
+        return jwt.encode(claims, key, self.algorithm, headers={"kid": kid})
 
-    def verify(self, token: str) -> Principal:
-        """Who the token speaks for; raises ``Unauthorized``. A token seen before costs a dictionary lookup."""
-        now = self._now()
-        if now >= self._keys_fresh_until:
-            self._refresh_keys(now)
-        principal = self._verified.get(token)
-        if principal is None:
-            principal = self._decode(token, now)
-            self._remember(token, principal)
-        if principal.expires_at <= now:
-            raise Unauthorized("The token has expired. Ask for a new one at POST /v1/token.")
-        return principal
+    def rotate(self) -> None:
+        """Sign with a new secret; those before stay valid until the longest token has ended."""
+        self._keys.rotate()
 
-    def _decode(self, token: str, now: float) -> Principal:
-        try:
-            version = jwt.get_unverified_header(token)["kid"]
-            if version not in self._keys:  # another process may have rotated a moment ago
-                self._refresh_keys(now)
-            key = self._keys[version]
-            claims = msgspec.convert(
-                jwt.decode(token, key, algorithms=[ALGORITHM], audience=self._audience, issuer=ISSUER, options=_RULES),
-                _Claims,
-            )
-        except (jwt.InvalidTokenError, KeyError, TypeError, msgspec.ValidationError, UnicodeError) as exc:
-            raise Unauthorized("The token is not valid. Ask for a new one at POST /v1/token.") from exc
-        scopes = frozenset(claims.scope.split())
-        return Principal(client_id=claims.sub, app=claims.app, scopes=scopes, expires_at=claims.exp)
+    def keys(self, now: float) -> Mapping[str, str]:
+        """The valid secrets by kid."""
+        return self._keys.read()
 
-    def _remember(self, token: str, principal: Principal) -> None:
-        if len(self._verified) >= MAX_REMEMBERED:
-            self._verified.clear()
-        self._verified[token] = principal
+    def awaited(self, kid: str, now: float) -> None:
+        """Nothing has to be fetched."""
 
-    def _refresh_keys(self, now: float) -> None:
-        with self._lock:
-            versions = self._secrets.versions(SIGNING_SECRET, int(now))
-            if not versions:
-                # Another process may find none in the same moment: what it has signed by then stays valid.
-                made = self._secrets.put(SIGNING_SECRET, random.token_urlsafe(32), int(now), FIRST_KEPT_SECONDS)
-                versions = [made]
-            keys = {version.version: version.value for version in versions}
-            if keys != self._keys:
-                self._keys = keys
-                self._verified.clear()
-            self._keys_fresh_until = now + KEYS_FRESH_SECONDS
+    def audience(self, claims: Mapping[str, Any]) -> str:
+        """What every token must be for."""
+        return self._audience
+
+    def principal(self, claims: Mapping[str, Any]) -> Principal:
+        """The client that verified claims speak of."""
+        read = msgspec.convert(claims, _Claims)
+        return Principal(
+            client_id=read.sub,
+            app=read.app,
+            scopes=frozenset(read.scope.split()),
+            expires_at=read.exp,
+            requests_per_minute=read.rpm,
+        )
+
+
+def new_claims(
+    issuer: str, audience: str, subject: str, scopes: Iterable[str], ttl_seconds: int, max_ttl_seconds: int, now: int
+) -> dict[str, Any]:
+    """The claims that all our tokens have; raises ``InvalidParameter`` when they would outlive their key."""
+    if not 0 < ttl_seconds <= max_ttl_seconds:
+        raise InvalidParameter(f"A token may live 1 to {max_ttl_seconds} seconds (token_max_ttl_seconds).")
+    return {
+        "iss": issuer,
+        "aud": audience,
+        "sub": subject,
+        "scope": " ".join(scopes),
+        "iat": now,
+        "exp": now + ttl_seconds,
+    }
+
+
+def _new_secret() -> str:
+    return random.token_urlsafe(32)

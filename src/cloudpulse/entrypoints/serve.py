@@ -12,18 +12,15 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 import structlog
 import uvloop
 
 from cloudpulse import telemetry, wiring
-from cloudpulse.entrypoints.supervise import FIRST_LOGIN_FILE, SETTINGS_VARIABLE
+from cloudpulse.entrypoints.supervise import SETTINGS_VARIABLE
 from cloudpulse.settings import Settings
-
-if TYPE_CHECKING:
-    from cloudpulse.auth.clients import ClientService
 
 FATAL_EXIT = 70
 LAST_ANSWERS_SECONDS = 0.5
@@ -61,21 +58,27 @@ async def api(settings: Settings, listener: int) -> None:
     """Accept and answer."""
     from cloudpulse.api.app import create_app
     from cloudpulse.api.ingest import deliver_on
+    from cloudpulse.entrypoints.first_login import make_first_login
     from cloudpulse.auth.throttle import SignInThrottle, TokenBuckets
     from cloudpulse.entrypoints.watch import Watch
     from cloudpulse.serving.lookup import EventLookup
 
     ingest = wiring.ingest(settings, deliver_on(asyncio.get_running_loop()), fatal=_end_soon)
     serving = wiring.serving(settings)
-    clients = wiring.local_clients(settings)
-    _make_first_client(settings, clients)
+    clients, users = wiring.local_clients(settings), wiring.local_users(settings)
+    tokens, user_tokens = wiring.local_tokens(settings), wiring.local_user_tokens(settings)
+    make_first_login(settings.data, wiring.local_secrets(settings), clients, users)
     positions = {"speed": serving.counters.position, "lake": lambda: serving.snapshots.current().position}
     watch = Watch(settings, ingest.gate, serving.reader, ingest.index, positions, ingest.sequencer.nudge)
     services = wiring.ApiServices(
         settings=settings,
-        tokens=wiring.local_tokens(settings),
+        tokens=tokens,
+        user_tokens=user_tokens,
+        verifier=wiring.verifier(settings, tokens, user_tokens),
         clients=clients,
         write_keys=wiring.local_write_keys(settings),
+        users=users,
+        sessions=wiring.local_sessions(settings),
         audit=wiring.local_audit(settings),
         now=wiring.utc_now,
         limits=TokenBuckets(time.monotonic),
@@ -168,18 +171,6 @@ def _on_exit(server: Any, announce: Callable[[], None]) -> None:
 def _end_soon() -> None:
     """End the process once the last answers are out; the supervisor starts it again."""
     threading.Timer(LAST_ANSWERS_SECONDS, os._exit, (FATAL_EXIT,)).start()
-
-
-def _make_first_client(settings: Settings, clients: "ClientService") -> None:
-    """The first start makes a client; whoever may read the data folder finds its secret there."""
-    from cloudpulse.auth.tokens import SCOPES
-
-    if clients.list():
-        return
-    created = clients.add("first", SCOPES)
-    descriptor = os.open(settings.data / FIRST_LOGIN_FILE, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(msgspec.json.encode(created) + b"\n")
 
 
 def _end_with_supervisor(lifeline: int) -> None:
