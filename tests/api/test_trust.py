@@ -18,7 +18,7 @@ def test_a_client_exchanges_its_secret_for_a_token(http, services, kind):
     assert answer.headers["cache-control"] == "no-store"
     body = answer.json()
     assert (body["token_type"], body["expires_in"], body["scope"]) == ("Bearer", 1200, "events:write events:read")
-    principal = services.tokens.verify(body["access_token"])
+    principal = services.verifier.verify(body["access_token"])
     assert (principal.client_id, principal.app) == (made.client_id, "web-shop")
     used = http.post("/v1/probe/hot", content=b"hi", headers={"Authorization": f"Bearer {body['access_token']}"})
     assert used.json() == {"text": f"hi {made.client_id}"}
@@ -107,7 +107,8 @@ def test_a_bad_client_is_refused(http, bearer, body):
 
 def test_the_configuration_is_public(http):
     body = http.get("/v1/config").json()
-    assert (body["issuer"], body["audience"], body["sign_in"]) == ("cloudpulse", "cloudpulse", ["client_credentials"])
+    assert (body["issuer"], body["oidc_issuer"], body["audience"]) == ("http://127.0.0.1:8080", None, "cloudpulse")
+    assert body["sign_in"] == ["client_credentials", "password"]
 
 
 def test_a_body_that_nests_too_deeply_is_the_callers_fault(http, bearer):

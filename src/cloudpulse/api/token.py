@@ -6,7 +6,6 @@ import msgspec
 from litestar import Request, Response, get, post
 from litestar.concurrency import sync_to_thread
 
-from cloudpulse.auth.tokens import ISSUER
 from cloudpulse.errors import InvalidParameter, UnsupportedMedia
 
 FORM = "application/x-www-form-urlencoded"
@@ -37,9 +36,10 @@ class Token(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PublicConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """What everybody may know of this installation."""
+    """What everybody may know of this installation; ``oidc_issuer`` is where people may sign in elsewhere."""
 
     issuer: str
+    oidc_issuer: str | None
     audience: str
     sign_in: tuple[str, ...]
     features: tuple[str, ...]
@@ -66,9 +66,13 @@ async def issue_token(request: Request[Any, Any, Any]) -> Response[Token]:
 @get("/v1/config", sync_to_thread=False)
 def show_config(request: Request[Any, Any, Any]) -> PublicConfig:
     """What a client must know before it signs in."""
-    audience = request.app.state.services.settings.audience
+    settings = request.app.state.services.settings
     return PublicConfig(
-        issuer=ISSUER, audience=audience, sign_in=(GRANT_TYPE,), features=("events", "query", "realtime")
+        issuer=settings.url,
+        oidc_issuer=settings.oidc_issuer or None,
+        audience=settings.audience,
+        sign_in=(GRANT_TYPE, "password", *(("oidc",) if settings.oidc_issuer else ())),
+        features=("events", "query", "realtime"),
     )
 
 
