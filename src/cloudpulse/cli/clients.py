@@ -1,17 +1,14 @@
 """``cloudpulse clients``: who may send and read, through the server when one runs, else in the data folder."""
 
-import datetime as dt
-from contextlib import AbstractContextManager, nullcontext
 from typing import Annotated, Any
 
 import msgspec
 import typer
 
 from cloudpulse import wiring
-from cloudpulse.cli.client import Client, connect, is_answering
+from cloudpulse.cli.admin import AsJson, print_json, print_list, server_of, shown_time
 from cloudpulse.cli.options import Data, Scopes, Token, Url, checked
-from cloudpulse.cli.tables import console, table
-from cloudpulse.settings import Settings, load
+from cloudpulse.settings import load
 
 ClientId = Annotated[str, typer.Argument(metavar="ID", help="The client's id.")]
 
@@ -30,50 +27,47 @@ def add(
     """Add a client and print its id and secret, once. Without --scope it may write and read events."""
     scopes = checked(scope, default=("events:write", "events:read"))
     settings = load({"data": data})
-    with _server(settings, url, token) as server:
+    with server_of(settings, url, token) as server:
         if server is not None:
             body = {"name": name, "scopes": scopes, "app": site}
-            _print(server.request("POST", "/v1/clients", json=body).json())
+            print_json(server.request("POST", "/v1/clients", json=body).json())
         else:
-            _print(wiring.local_clients(settings).add(name, scopes, site))
+            print_json(wiring.local_clients(settings).add(name, scopes, site))
 
 
 @app.command("list")
 def list_(
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
     data: Data = None,
     url: Url = None,
     token: Token = None,
 ) -> None:
     """List the clients; never their secrets."""
     settings = load({"data": data})
-    with _server(settings, url, token) as server:
+    with server_of(settings, url, token) as server:
         if server is not None:
             clients = server.get("/v1/clients")["clients"]
         else:
             clients = msgspec.to_builtins(wiring.local_clients(settings).list())
-    if as_json:
-        _print(clients)
-    else:
-        console().print(table([_row(client) for client in clients]))
+    print_list(clients, as_json, _row)
 
 
 @app.command()
 def rotate(client_id: ClientId, data: Data = None, url: Url = None, token: Token = None) -> None:
     """Print a new secret, once; the one before stays valid for a day."""
     settings = load({"data": data})
-    with _server(settings, url, token) as server:
+    with server_of(settings, url, token) as server:
         if server is not None:
-            _print(server.request("POST", f"/v1/clients/{client_id}/rotate").json())
+            print_json(server.request("POST", f"/v1/clients/{client_id}/rotate").json())
         else:
-            _print(wiring.local_clients(settings).rotate(client_id))
+            print_json(wiring.local_clients(settings).rotate(client_id))
 
 
 @app.command()
 def remove(client_id: ClientId, data: Data = None, url: Url = None, token: Token = None) -> None:
     """Forget a client; tokens that it has end by themselves."""
     settings = load({"data": data})
-    with _server(settings, url, token) as server:
+    with server_of(settings, url, token) as server:
         if server is not None:
             server.request("DELETE", f"/v1/clients/{client_id}")
         else:
@@ -81,13 +75,4 @@ def remove(client_id: ClientId, data: Data = None, url: Url = None, token: Token
 
 
 def _row(client: dict[str, Any]) -> dict[str, Any]:
-    created_at = dt.datetime.fromtimestamp(client["created_at"], dt.UTC)
-    return client | {"scopes": " ".join(client["scopes"]), "created_at": f"{created_at:%Y-%m-%d %H:%M:%S}Z"}
-
-
-def _server(settings: Settings, url: str | None, token: str | None) -> AbstractContextManager[Client | None]:
-    return connect(settings, url, token, 0) if url or is_answering(settings.data) else nullcontext()
-
-
-def _print(value: Any) -> None:
-    typer.echo(msgspec.json.encode(value))
+    return client | {"scopes": " ".join(client["scopes"]), "created_at": shown_time(client["created_at"])}

@@ -39,9 +39,11 @@ def require_data(settings: Settings) -> None:
         )
 
 
-def checked(scopes: list[str] | None, default: tuple[str, ...] = SCOPES) -> tuple[str, ...]:
-    """The scopes that were named, else ``default``; an unknown one is wrong usage."""
+def checked(scopes: list[str] | None, default: tuple[str, ...] = SCOPES, kind: str = "scope") -> tuple[str, ...]:
+    """The scopes (or groups) that were named, else ``default``; an unknown one is wrong usage."""
     for scope in scopes or ():
         if scope not in SCOPES:
-            raise typer.BadParameter(f"{scope!r} is no scope; choose from {', '.join(SCOPES)}.", param_hint="--scope")
+            raise typer.BadParameter(
+                f"{scope!r} is no {kind}; choose from {', '.join(SCOPES)}.", param_hint=f"--{kind}"
+            )
     return tuple(scopes or default)
