@@ -14,6 +14,7 @@ COMMANDS = {
     "up": "up",
     "token": "token",
     "clients": "clients",
+    "users": "users",
     "seed": "seed",
     "import": "imports",
     "query": "query",

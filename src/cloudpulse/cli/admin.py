@@ -1,0 +1,48 @@
+"""What commands share that say who may come in: they go through the server when one runs, else to the data folder."""
+
+import datetime as dt
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from cloudpulse import wiring
+from cloudpulse.cli.client import Client, connect, is_answering
+from cloudpulse.cli.options import CLIENT_ID
+from cloudpulse.cli.tables import console, table
+from cloudpulse.events import times
+from cloudpulse.ports import AuditEntry
+from cloudpulse.settings import Settings
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def server_of(settings: Settings, url: str | None, token: str | None) -> AbstractContextManager[Client | None]:
+    """The server to go through, or None for the data folder itself."""
+    return connect(settings, url, token, 0) if url or is_answering(settings.data) else nullcontext()
+
+
+def audit(settings: Settings, action: str, subject: str) -> None:
+    """Write into the folder's audit log what no server does."""
+    at = times.rfc3339(wiring.utc_now())
+    wiring.local_audit(settings).append(AuditEntry(at=at, actor=CLIENT_ID, action=action, subject=subject))
+
+
+def print_json(value: Any) -> None:
+    """Print a value as one line of JSON."""
+    typer.echo(msgspec.json.encode(value))
+
+
+def print_list(rows: list[dict[str, Any]], as_json: bool, row: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    """Print what there is: as JSON, or as a table of what ``row`` makes of each."""
+    if as_json:
+        print_json(rows)
+    else:
+        console().print(table([row(one) for one in rows]))
+
+
+def shown_time(at: str) -> str:
+    """A time of an answer, for people."""
+    return f"{dt.datetime.fromisoformat(at):%Y-%m-%d %H:%M:%S}Z"
