@@ -232,7 +232,7 @@ def _show_first_login(folder: Path) -> None:
     if not path.exists():
         return
     if sys.stdout.isatty():
-        print(f"First client, shown once: {path.read_text()}", flush=True)
+        print(f"The first sign-in and the first client, shown once: {path.read_text()}", flush=True)
         path.unlink()
     else:
-        print(f"The first client's secret is in {path}", flush=True)
+        print(f"The first sign-in and the first client's secret are in {path}", flush=True)

@@ -1,0 +1,174 @@
+"""People sign in: a password for an access token, and a cookie that gets the next ones.
+
+The cookie is the only credential that a browser sends by itself. It goes to these routes alone and only from our own
+site (SameSite=Strict), and ``own_origin`` refuses what another site has made a browser send.
+"""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+from litestar import Request, Response, post
+from litestar.concurrency import sync_to_thread
+from litestar.connection import ASGIConnection
+from litestar.datastructures import Cookie
+from litestar.handlers.base import BaseRouteHandler
+
+from cloudpulse import telemetry
+from cloudpulse.api.audit import audit
+from cloudpulse.api.limits import enter_sign_in
+from cloudpulse.api.token import JSON, Token
+from cloudpulse.auth.sessions import Session
+from cloudpulse.auth.users import Account, email_key
+from cloudpulse.errors import (
+    Forbidden,
+    InvalidCredentials,
+    InvalidParameter,
+    RateLimited,
+    SessionReused,
+    UnsupportedMedia,
+)
+
+COOKIE = "cloudpulse_refresh"
+COOKIE_PATH = "/v1/auth"
+MAX_BODY_BYTES = 4 * 1024
+NO_STORE = {"Cache-Control": "no-store"}
+UNKNOWN = "unknown"
+"""Who it is in the audit log when nobody has proved it: what somebody typed may be a password in the wrong field."""
+
+
+class Credentials(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a person types."""
+
+    email: str
+    password: str
+
+    def __repr__(self) -> str:
+        return "Credentials(email=***, password=***)"
+
+
+async def own_origin(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """The guard of routes that a browser must not be made to call from another site; raises ``Forbidden``."""
+    settings = connection.app.state.services.settings
+    origin = connection.headers.get("origin")
+    host = connection.headers.get("host", "")
+    ours = {f"{connection.scope['scheme']}://{host}", _origin(settings.url), *settings.cors_origins}
+    if origin is not None and origin not in ours:
+        raise Forbidden("Pages of another origin may not sign in here. The setting cors_origins can allow it.")
+
+
+@post(
+    "/v1/auth/login",
+    status_code=200,
+    guards=[own_origin],
+    request_max_body_size=MAX_BODY_BYTES,
+    opt={"body": {JSON: Credentials}},
+)
+async def sign_in(request: Request[Any, Any, Any]) -> Response[Token]:
+    """Exchange an e-mail address and a password for an access token and a refresh token, which is a cookie."""
+    given = await _read(request)
+    name = email_key(given.email)
+    try:
+        address = enter_sign_in(request, name)
+        token, session = await request.app.state.turns.run(_sign_in, request, given, address, name)
+    except (InvalidCredentials, RateLimited) as exc:
+        telemetry.sign_ins.labels("limited" if isinstance(exc, RateLimited) else "refused").inc()
+        raise
+    telemetry.sign_ins.labels("done").inc()
+    return _answer(request, token, session)
+
+
+@post("/v1/auth/refresh", status_code=200, guards=[own_origin])
+async def refresh(request: Request[Any, Any, Any]) -> Response[Token]:
+    """A new access token, and a new refresh token; a refresh token that is used twice ends the sign-in."""
+    token, session = await sync_to_thread(_refresh, request)
+    return _answer(request, token, session)
+
+
+@post("/v1/auth/logout", status_code=204, guards=[own_origin])
+async def sign_out(request: Request[Any, Any, Any]) -> Response[None]:
+    """End the sign-in that the cookie belongs to, if there is one; access tokens end by themselves."""
+    await sync_to_thread(_sign_out, request)
+    return Response(None, headers=NO_STORE, cookies=[_cookie(request, "", 0)])
+
+
+sign_in_routes = [sign_in, refresh, sign_out]
+
+
+async def _read(request: Request[Any, Any, Any]) -> Credentials:
+    if request.content_type[0] != JSON:
+        raise UnsupportedMedia(f"Send {JSON}.")
+    try:
+        return msgspec.json.decode(await request.body(), type=Credentials)
+    except msgspec.MsgspecError as exc:
+        raise InvalidParameter(f"{exc}.") from exc
+
+
+def _sign_in(request: Request[Any, Any, Any], given: Credentials, address: str, name: str) -> tuple[Token, Session]:
+    services = request.app.state.services
+    try:
+        account = services.users.authenticate(given.email, given.password)
+    except InvalidCredentials:
+        services.sign_ins.failed(address, name)
+        known = services.users.known(given.email)
+        audit(request, "sign_in", f"user/{known.user_id}" if known else UNKNOWN, "refused", actor=UNKNOWN)
+        raise
+    services.sign_ins.succeeded(address, name)
+    session = services.sessions.begin(account.user_id, account.password_id)
+    token = _token(services, account)
+    subject = f"user/{account.user_id}"
+    audit(request, "sign_in", subject, actor=subject)
+    return token, session
+
+
+def _refresh(request: Request[Any, Any, Any]) -> tuple[Token, Session]:
+    services = request.app.state.services
+    try:
+        session = services.sessions.renew(request.cookies.get(COOKIE, ""))
+    except SessionReused as reuse:
+        audit(request, "session_reuse", f"user/{reuse.user_id}", "refused", actor=UNKNOWN)
+        raise
+    account = services.users.find(session.user_id)
+    if account is None or account.password_id != session.password_id:
+        services.sessions.end(session.token)
+        raise InvalidCredentials("The sign-in has ended. Sign in again.")
+    return _token(services, account), session
+
+
+def _sign_out(request: Request[Any, Any, Any]) -> None:
+    try:
+        subject = f"user/{request.app.state.services.sessions.end(request.cookies.get(COOKIE, ''))}"
+    except InvalidCredentials:
+        return
+    audit(request, "sign_out", subject, actor=subject)
+
+
+def _token(services: Any, account: Account) -> Token:
+    ttl_seconds = services.settings.token_ttl_seconds
+    return Token(
+        access_token=services.user_tokens.issue(account.user_id, account.groups, ttl_seconds),
+        token_type="Bearer",
+        expires_in=ttl_seconds,
+        scope=" ".join(account.groups),
+    )
+
+
+def _answer(request: Request[Any, Any, Any], token: Token, session: Session) -> Response[Token]:
+    return Response(token, headers=NO_STORE, cookies=[_cookie(request, session.token, session.expires_in)])
+
+
+def _cookie(request: Request[Any, Any, Any], value: str, max_age: int) -> Cookie:
+    return Cookie(
+        key=COOKIE,
+        value=value,
+        path=COOKIE_PATH,
+        max_age=max_age,
+        secure=request.app.state.services.settings.url.startswith("https://"),
+        httponly=True,
+        samesite="strict",
+    )
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"

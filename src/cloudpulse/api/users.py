@@ -1,0 +1,90 @@
+"""Users: add, list, set a password, remove.
+
+An admin may remove every user, also the last one: the command line works on the data folder without any.
+"""
+
+from typing import Any
+
+import msgspec
+from litestar import Request, Response, delete, get, post
+from litestar.params import FromPath, JSONBody
+
+from cloudpulse.api.audit import audit
+from cloudpulse.api.guards import requires
+from cloudpulse.auth.users import NewPassword, User
+
+ADMIN = [requires("admin")]
+NO_STORE = {"Cache-Control": "no-store"}
+
+
+class UserRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A user to be; the password is generated unless it is given. Without groups the user may sign in, and no more."""
+
+    email: str
+    groups: tuple[str, ...] = ("events:read",)
+    password: str | None = None
+
+    def __repr__(self) -> str:
+        return f"UserRequest(email=***, groups={self.groups!r}, password=***)"
+
+
+class PasswordRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A password to be; it is generated unless it is given."""
+
+    password: str | None = None
+
+    def __repr__(self) -> str:
+        return "PasswordRequest(password=***)"
+
+
+class UserList(msgspec.Struct, frozen=True, kw_only=True):
+    """All users."""
+
+    users: list[User]
+
+
+@get("/v1/users", guards=ADMIN, sync_to_thread=True)
+def list_users(request: Request[Any, Any, Any]) -> UserList:
+    """All users."""
+    return UserList(users=request.app.state.services.users.list())
+
+
+@post("/v1/users", guards=ADMIN)
+async def add_user(request: Request[Any, Any, Any], data: JSONBody[UserRequest]) -> Response[NewPassword]:
+    """A new user; a generated password is shown this once."""
+    return Response(await request.app.state.turns.run(_add, request, data), headers=NO_STORE)
+
+
+@post("/v1/users/{user_id:str}/rotate", guards=ADMIN, status_code=200)
+async def rotate_password(
+    request: Request[Any, Any, Any], user_id: FromPath[str], data: JSONBody[PasswordRequest | None] = None
+) -> Response[NewPassword]:
+    """Another password for a user; all sign-ins of the user end, and access tokens by themselves."""
+    password = data.password if data else None
+    return Response(await request.app.state.turns.run(_set_password, request, user_id, password), headers=NO_STORE)
+
+
+@delete("/v1/users/{user_id:str}", guards=ADMIN, sync_to_thread=True)
+def remove_user(request: Request[Any, Any, Any], user_id: FromPath[str]) -> None:
+    """Remove a user; all sign-ins of the user end, and access tokens by themselves."""
+    services = request.app.state.services
+    services.users.remove(user_id)
+    services.sessions.end_all(user_id)
+    audit(request, "user_removed", f"user/{user_id}")
+
+
+user_routes = [list_users, add_user, rotate_password, remove_user]
+
+
+def _add(request: Request[Any, Any, Any], asked: UserRequest) -> NewPassword:
+    made: NewPassword = request.app.state.services.users.add(asked.email, asked.groups, asked.password)
+    audit(request, "user_added", f"user/{made.user_id}")
+    return made
+
+
+def _set_password(request: Request[Any, Any, Any], user_id: str, password: str | None) -> NewPassword:
+    services = request.app.state.services
+    made: NewPassword = services.users.set_password(user_id, password)
+    services.sessions.end_all(user_id)
+    audit(request, "password_set", f"user/{user_id}")
+    return made
