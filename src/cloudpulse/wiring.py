@@ -13,6 +13,7 @@ from cloudpulse.settings import Settings
 
 if TYPE_CHECKING:
     from cloudpulse.auth.clients import ClientService
+    from cloudpulse.auth.rotation import Rotation
     from cloudpulse.auth.sessions import SessionService
     from cloudpulse.auth.throttle import SignInThrottle, TokenBuckets
     from cloudpulse.auth.tokens import TokenService
@@ -41,6 +42,7 @@ RECORDS_FILE = "records.db"
 COUNTERS_FILE = "counters.db"
 SECRETS_FILE = "secrets.db"
 AUDIT_FILE = "audit.ndjson"
+CLIENT_SECRETS_FOLDER = "client-secrets"
 TAIL_FOLDER = "tail"
 
 
@@ -95,6 +97,7 @@ class ApiServices:
     verifier: Verifier
     clients: ClientService
     write_keys: WriteKeyService
+    rotation: Rotation
     users: UserService
     sessions: SessionService
     audit: AuditLog
@@ -232,9 +235,11 @@ def local_user_tokens(settings: Settings) -> UserTokens:
 
 def verifier(settings: Settings, tokens: TokenService, user_tokens: UserTokens) -> Verifier:
     """Verifies the tokens of all issuers that count here."""
+    from cloudpulse.auth.oidc import OidcIssuer
     from cloudpulse.auth.verify import Verifier
 
-    return Verifier([tokens, user_tokens], time.time)
+    others = [OidcIssuer(settings.oidc_issuer, settings.oidc_audience)] if settings.oidc_issuer else []
+    return Verifier([tokens, user_tokens, *others], time.time)
 
 
 def local_clients(settings: Settings) -> ClientService:
@@ -263,3 +268,22 @@ def local_sessions(settings: Settings) -> SessionService:
     from cloudpulse.auth.sessions import SessionService
 
     return SessionService(local_secrets(settings), settings.session_days, time.time)
+
+
+def local_rotation(settings: Settings, clients: ClientService) -> Rotation:
+    """Renews the secrets of a data folder."""
+    from cloudpulse.auth.rotation import Rotation
+    from cloudpulse.auth.secret_files import SecretFiles
+    from cloudpulse.auth.tokens import SIGNING_SECRET
+    from cloudpulse.auth.user_tokens import USER_SIGNING_SECRET
+
+    return Rotation(
+        settings,
+        local_secrets(settings),
+        {SIGNING_SECRET: local_tokens(settings), USER_SIGNING_SECRET: local_user_tokens(settings)},
+        clients,
+        local_sessions(settings),
+        SecretFiles(settings.data / CLIENT_SECRETS_FOLDER),
+        local_audit(settings),
+        time.time,
+    )

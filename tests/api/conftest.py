@@ -15,6 +15,8 @@ from cloudpulse.api import app as app_module
 from cloudpulse.api.answer import JsonAnswer
 from cloudpulse.api.guards import requires
 from cloudpulse.auth.clients import ClientService
+from cloudpulse.auth.rotation import Rotation
+from cloudpulse.auth.secret_files import SecretFiles
 from cloudpulse.auth.sessions import SessionService
 from cloudpulse.auth.throttle import SignInThrottle, TokenBuckets
 from cloudpulse.auth.tokens import TokenService
@@ -84,19 +86,25 @@ def services(tmp_path, secrets) -> SimpleNamespace:
     clock = SimpleNamespace(now=1_800_000_000)
     tokens = TokenService(secrets, settings, lambda: clock.now)
     user_tokens = UserTokens(secrets, settings, lambda: clock.now)
+    clients = ClientService(secrets, lambda: clock.now)
+    sessions = SessionService(secrets, settings.session_days, lambda: clock.now)
+    audit_log = FileAuditLog(tmp_path / "audit.ndjson")
+    signers = {"signing": tokens, "user_signing": user_tokens}
+    files = SecretFiles(tmp_path / "client-secrets")
     return SimpleNamespace(
         settings=settings,
         clock=clock,
         tokens=tokens,
         user_tokens=user_tokens,
         verifier=Verifier([tokens, user_tokens], lambda: clock.now),
-        clients=ClientService(secrets, lambda: clock.now),
+        clients=clients,
+        rotation=Rotation(settings, secrets, signers, clients, sessions, files, audit_log, lambda: clock.now),
         write_keys=WriteKeyService(secrets, lambda: clock.now),
         users=UserService(secrets, lambda: clock.now),
-        sessions=SessionService(secrets, settings.session_days, lambda: clock.now),
+        sessions=sessions,
         limits=TokenBuckets(lambda: clock.now),
         sign_ins=SignInThrottle(settings.sign_ins_per_minute, lambda: clock.now),
-        audit=FileAuditLog(tmp_path / "audit.ndjson"),
+        audit=audit_log,
         now=lambda: dt.datetime.fromtimestamp(clock.now, dt.UTC),
         health=StubHealth(),
     )

@@ -1,16 +1,29 @@
-"""Clients: add, list, rotate, remove."""
+"""Clients: add, list, limit, rotate, remove."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from litestar import Request, Response, delete, get, post
-from litestar.params import FromPath, JSONBody
+from litestar import Request, Response, delete, get, patch, post
+from litestar.params import FromPath, JSONBody, QueryParameter
 
+from cloudpulse.api.audit import audit
 from cloudpulse.api.guards import requires
-from cloudpulse.auth.clients import DEFAULT_APP, Client, NewSecret
+from cloudpulse.auth.clients import PREFIX, Client, NewSecret, RotatedSecret
+from cloudpulse.auth.credentials import (
+    DEFAULT_APP,
+    MAX_OVERLAP_SECONDS,
+    MAX_REQUESTS_PER_MINUTE,
+    ROTATION_OVERLAP_SECONDS,
+)
 
 ADMIN = [requires("admin")]
 NO_STORE = {"Cache-Control": "no-store"}
+
+RequestsPerMinute = Annotated[int, msgspec.Meta(ge=1, le=MAX_REQUESTS_PER_MINUTE)]
+KeepPrevious = Annotated[
+    int,
+    QueryParameter(ge=0, le=MAX_OVERLAP_SECONDS, description="How long the one before stays valid; 0 ends it at once."),
+]
 
 
 class ClientRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -19,6 +32,13 @@ class ClientRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     name: str
     scopes: tuple[str, ...] = ("events:write",)
     app: str = DEFAULT_APP
+    requests_per_minute: RequestsPerMinute | None = None
+
+
+class ClientChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What of a client may change; null means no limit."""
+
+    requests_per_minute: RequestsPerMinute | None
 
 
 class ClientList(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,20 +56,35 @@ def list_clients(request: Request[Any, Any, Any]) -> ClientList:
 @post("/v1/clients", guards=ADMIN, sync_to_thread=True)
 def add_client(request: Request[Any, Any, Any], data: JSONBody[ClientRequest]) -> Response[NewSecret]:
     """A new client; its secret is shown this once."""
-    created = request.app.state.services.clients.add(data.name, data.scopes, data.app)
+    created = request.app.state.services.clients.add(data.name, data.scopes, data.app, data.requests_per_minute)
+    audit(request, "client_added", PREFIX + created.client_id)
     return Response(created, headers=NO_STORE)
 
 
+@patch("/v1/clients/{client_id:str}", guards=ADMIN, status_code=204, sync_to_thread=True)
+def change_client(request: Request[Any, Any, Any], client_id: FromPath[str], data: JSONBody[ClientChange]) -> None:
+    """Limit a client's requests, or lift the limit; counts from the client's next token on."""
+    request.app.state.services.clients.limit(client_id, data.requests_per_minute)
+    audit(request, "client_changed", PREFIX + client_id)
+
+
 @post("/v1/clients/{client_id:str}/rotate", guards=ADMIN, status_code=200, sync_to_thread=True)
-def rotate_client(request: Request[Any, Any, Any], client_id: FromPath[str]) -> Response[NewSecret]:
-    """A new secret for a client; the one before is accepted for another day."""
-    return Response(request.app.state.services.clients.rotate(client_id), headers=NO_STORE)
+def rotate_client(
+    request: Request[Any, Any, Any],
+    client_id: FromPath[str],
+    keep_previous_seconds: KeepPrevious = ROTATION_OVERLAP_SECONDS,
+) -> Response[RotatedSecret]:
+    """A new secret for a client; the one before is accepted for another day, or as long as asked; older ones end."""
+    renewed = request.app.state.services.clients.rotate(client_id, keep_previous_seconds)
+    audit(request, "client_rotated", PREFIX + client_id)
+    return Response(renewed, headers=NO_STORE)
 
 
 @delete("/v1/clients/{client_id:str}", guards=ADMIN, sync_to_thread=True)
 def remove_client(request: Request[Any, Any, Any], client_id: FromPath[str]) -> None:
     """Remove a client; tokens that it has stay valid until they expire."""
     request.app.state.services.clients.remove(client_id)
+    audit(request, "client_removed", PREFIX + client_id)
 
 
-client_routes = [list_clients, add_client, rotate_client, remove_client]
+client_routes = [list_clients, add_client, change_client, rotate_client, remove_client]

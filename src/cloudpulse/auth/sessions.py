@@ -99,6 +99,13 @@ class SessionService:
             for name in self._secrets.names(f"{PREFIX}{user_id}/"):
                 self._secrets.remove(name)
 
+    def expire(self) -> int:
+        """Forget all sign-ins that are over; returns how many there were."""
+        with self._changing:
+            found = ((name, self._read(name)) for name in self._secrets.names(PREFIX))
+            over = [name for name, family in found if family and family.ends_at <= self._now()]
+            return sum(self._secrets.remove(name) for name in over)
+
     def _find(self, token: str) -> tuple[str, int, _Family]:
         parsed = _parse(token)
         name = f"{PREFIX}{parsed[1]}/{parsed[2]}" if parsed else PREFIX

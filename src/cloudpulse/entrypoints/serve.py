@@ -58,14 +58,16 @@ async def api(settings: Settings, listener: int) -> None:
     """Accept and answer."""
     from cloudpulse.api.app import create_app
     from cloudpulse.api.ingest import deliver_on
-    from cloudpulse.entrypoints.first_login import make_first_login
     from cloudpulse.auth.throttle import SignInThrottle, TokenBuckets
+    from cloudpulse.entrypoints.first_login import make_first_login
+    from cloudpulse.entrypoints.rotate import RotateLoop
     from cloudpulse.entrypoints.watch import Watch
     from cloudpulse.serving.lookup import EventLookup
 
     ingest = wiring.ingest(settings, deliver_on(asyncio.get_running_loop()), fatal=_end_soon)
     serving = wiring.serving(settings)
     clients, users = wiring.local_clients(settings), wiring.local_users(settings)
+    rotation = wiring.local_rotation(settings, clients)
     tokens, user_tokens = wiring.local_tokens(settings), wiring.local_user_tokens(settings)
     make_first_login(settings.data, wiring.local_secrets(settings), clients, users)
     positions = {"speed": serving.counters.position, "lake": lambda: serving.snapshots.current().position}
@@ -77,6 +79,7 @@ async def api(settings: Settings, listener: int) -> None:
         verifier=wiring.verifier(settings, tokens, user_tokens),
         clients=clients,
         write_keys=wiring.local_write_keys(settings),
+        rotation=rotation,
         users=users,
         sessions=wiring.local_sessions(settings),
         audit=wiring.local_audit(settings),
@@ -94,11 +97,14 @@ async def api(settings: Settings, listener: int) -> None:
     )
     watch.look()
     watch.start()
+    rotate_loop = RotateLoop(rotation)
+    rotate_loop.start()
     ingest.sequencer.start()
     _calm_collector()
     server = _server(create_app(services))
     _on_exit(server, services.stopping.set)
     await server.serve(sockets=[socket.socket(fileno=listener)])
+    rotate_loop.stop()
     watch.stop()
     ingest.sequencer.stop()
     ingest.index.close()

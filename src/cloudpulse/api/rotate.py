@@ -1,0 +1,21 @@
+"""New signing secrets on demand."""
+
+from typing import Any
+
+from litestar import Request, post
+
+from cloudpulse.api.audit import audit
+from cloudpulse.api.clients import ADMIN
+from cloudpulse.auth.rotation import SignedAnew
+
+
+@post("/v1/rotate", guards=ADMIN, status_code=200, sync_to_thread=True)
+def rotate_signing(request: Request[Any, Any, Any]) -> SignedAnew:
+    """Sign tokens with new secrets from now on; those before stay valid until the longest token has ended."""
+    done: SignedAnew = request.app.state.services.rotation.sign_anew()
+    for name in done.rotated:
+        audit(request, "signing_rotated", name)
+    return done
+
+
+rotate_routes = [rotate_signing]

@@ -1,0 +1,64 @@
+"""Write keys: add, list, rotate, remove."""
+
+from typing import Any
+
+import msgspec
+from litestar import Request, Response, delete, get, post
+from litestar.params import FromPath, JSONBody
+
+from cloudpulse.api.audit import audit
+from cloudpulse.api.clients import ADMIN, NO_STORE, KeepPrevious, RequestsPerMinute
+from cloudpulse.auth.credentials import DEFAULT_APP, ROTATION_OVERLAP_SECONDS
+from cloudpulse.auth.write_keys import PREFIX, NewKey, RotatedKey, WriteKey
+
+
+class WriteKeyRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A write key to be, for pages of these origins (``https://shop.example``), or for any: ``*`` alone."""
+
+    name: str
+    origins: tuple[str, ...]
+    app: str = DEFAULT_APP
+    requests_per_minute: RequestsPerMinute | None = None
+
+
+class WriteKeyList(msgspec.Struct, frozen=True, kw_only=True):
+    """All write keys."""
+
+    write_keys: list[WriteKey]
+
+
+@get("/v1/write-keys", guards=ADMIN, sync_to_thread=True)
+def list_write_keys(request: Request[Any, Any, Any]) -> WriteKeyList:
+    """All write keys, without the keys themselves."""
+    return WriteKeyList(write_keys=request.app.state.services.write_keys.list())
+
+
+@post("/v1/write-keys", guards=ADMIN, sync_to_thread=True)
+def add_write_key(request: Request[Any, Any, Any], data: JSONBody[WriteKeyRequest]) -> Response[NewKey]:
+    """A new write key, which is shown this once."""
+    keys = request.app.state.services.write_keys
+    created = keys.add(data.name, data.origins, data.app, data.requests_per_minute)
+    audit(request, "write_key_added", PREFIX + created.key_id)
+    return Response(created, headers=NO_STORE)
+
+
+@post("/v1/write-keys/{key_id:str}/rotate", guards=ADMIN, status_code=200, sync_to_thread=True)
+def rotate_write_key(
+    request: Request[Any, Any, Any],
+    key_id: FromPath[str],
+    keep_previous_seconds: KeepPrevious = ROTATION_OVERLAP_SECONDS,
+) -> Response[RotatedKey]:
+    """A new key in the place of one, which is accepted for another day, or as long as asked; older ones end."""
+    renewed = request.app.state.services.write_keys.rotate(key_id, keep_previous_seconds)
+    audit(request, "write_key_rotated", PREFIX + key_id)
+    return Response(renewed, headers=NO_STORE)
+
+
+@delete("/v1/write-keys/{key_id:str}", guards=ADMIN, sync_to_thread=True)
+def remove_write_key(request: Request[Any, Any, Any], key_id: FromPath[str]) -> None:
+    """Remove a write key, which ends at once."""
+    request.app.state.services.write_keys.remove(key_id)
+    audit(request, "write_key_removed", PREFIX + key_id)
+
+
+write_key_routes = [list_write_keys, add_write_key, rotate_write_key, remove_write_key]
