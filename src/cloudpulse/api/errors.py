@@ -11,6 +11,7 @@ from litestar.exceptions import HTTPException, ValidationException
 
 from cloudpulse.errors import (
     CloudPulseError,
+    InvalidClient,
     InvalidParameter,
     NotReady,
     Overloaded,
@@ -77,6 +78,12 @@ def render(request: Request[Any, Any, Any], exc: Exception) -> Response[bytes]:
     return _response(500, CloudPulseError.code, CloudPulseError.title, detail)
 
 
+def problem(status: int, code: str, title: str, detail: str, errors: tuple[FieldError, ...] = ()) -> bytes:
+    """Problem details as JSON."""
+    kind = f"urn:cloudpulse:problem:{code}"
+    return msgspec.json.encode(Problem(type=kind, title=title, status=status, detail=detail, code=code, errors=errors))
+
+
 def _id(request: Request[Any, Any, Any]) -> str:
     return str(request.scope["state"]["request_id"])
 
@@ -89,14 +96,14 @@ def _response(
     errors: tuple[FieldError, ...] = (),
     headers: dict[str, str] | None = None,
 ) -> Response[bytes]:
-    kind = f"urn:cloudpulse:problem:{code}"
-    problem = Problem(type=kind, title=title, status=status, detail=detail, code=code, errors=errors)
-    return Response(msgspec.json.encode(problem), status_code=status, media_type=MEDIA_TYPE, headers=headers)
+    body = problem(status, code, title, detail, errors)
+    return Response(body, status_code=status, media_type=MEDIA_TYPE, headers=headers)
 
 
 def _headers(exc: CloudPulseError) -> dict[str, str] | None:
     if isinstance(exc, Unauthorized):
-        return {"WWW-Authenticate": f'Bearer realm="cloudpulse", error="{exc.code}"'}
+        scheme = "Basic" if isinstance(exc, InvalidClient) else "Bearer"
+        return {"WWW-Authenticate": f'{scheme} realm="cloudpulse", error="{exc.code}"'}
     if isinstance(exc, Overloaded):
         return {"Retry-After": str(exc.retry_after_seconds)}
     return None
