@@ -18,7 +18,13 @@ from cloudpulse.api.ledger import ledger_routes
 from cloudpulse.api.lookup import lookup_routes
 from cloudpulse.api.query import query_routes
 from cloudpulse.api.realtime import realtime_routes
+from cloudpulse.api.rotate import rotate_routes
+from cloudpulse.api.sign_in import sign_in_routes
 from cloudpulse.api.token import token_routes
+from cloudpulse.api.turns import Turns
+from cloudpulse.api.users import user_routes
+from cloudpulse.api.well_known import well_known_routes
+from cloudpulse.api.write_keys import write_key_routes
 
 ROUTES: list[ControllerRouterHandler] = [
     *ingest_routes,
@@ -27,7 +33,12 @@ ROUTES: list[ControllerRouterHandler] = [
     *query_routes,
     *realtime_routes,
     *token_routes,
+    *sign_in_routes,
+    *well_known_routes,
     *client_routes,
+    *user_routes,
+    *write_key_routes,
+    *rotate_routes,
     *ledger_routes,
     *health_routes,
     *docs_routes,
@@ -38,7 +49,7 @@ def create_app(services: Any) -> Litestar:
     """The application over ``services``, which its handlers find at ``request.app.state.services``."""
     app = Litestar(
         ROUTES,
-        state=State({"services": services}),
+        state=State({"services": services, "turns": Turns()}),
         exception_handlers={HTTPException: render, Exception: render},
         openapi_config=openapi_config,
         plugins=[UnionRows()],
