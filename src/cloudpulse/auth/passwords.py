@@ -50,7 +50,7 @@ def hashed(password: str) -> str:
 def matches(encoded: str, password: str) -> bool:
     """Whether the password has this hash. Takes as long when it has not; call it in a thread."""
     try:
-        return _hasher.verify(encoded, _normal(password).encode("utf-8", "surrogatepass"))
+        return _hasher.verify(encoded, _normal(password))
     except VerifyMismatchError:
         return False
     except VerificationError as exc:
