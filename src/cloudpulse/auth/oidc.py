@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from ipaddress import ip_address
 from threading import Lock, Thread
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 import jwt
@@ -36,8 +36,21 @@ class _Discovery(msgspec.Struct):
     jwks_uri: str
 
 
+class _Jwk(msgspec.Struct):
+    """Of RFC 7517 what makes a key one for RS256 signatures; ``d`` would be a private key."""
+
+    kid: str
+    n: str
+    e: str
+    kty: Literal["RSA"]
+    use: Literal["sig"] = "sig"
+    alg: Literal["RS256"] = "RS256"
+    key_ops: tuple[str, ...] = ("verify",)
+    d: None = None
+
+
 class _Jwks(msgspec.Struct):
-    keys: list[dict[str, Any]]
+    keys: list[msgspec.Raw]
 
 
 class _Claims(msgspec.Struct, frozen=True, kw_only=True):
@@ -142,17 +155,19 @@ class OidcIssuer:
 
 def read_jwks(content: bytes) -> dict[str, RSAPublicKey]:
     """The keys that may verify RS256 signatures, by kid; others are passed over."""
-    keys = {}
-    for jwk in msgspec.json.decode(content, type=_Jwks).keys:
-        kid = jwk.get("kid")
-        if not isinstance(kid, str) or jwk.get("kty") != "RSA" or "d" in jwk:
-            continue
-        if jwk.get("use", "sig") != "sig" or jwk.get("alg", OidcIssuer.algorithm) != OidcIssuer.algorithm:
-            continue
-        key = jwt.algorithms.RSAAlgorithm.from_jwk(jwk)
-        if isinstance(key, RSAPublicKey) and key.key_size in KEY_BITS:
-            keys[kid] = key
-    return keys
+    found = (_read_jwk(raw) for raw in msgspec.json.decode(content, type=_Jwks).keys)
+    return dict(one for one in found if one is not None)
+
+
+def _read_jwk(raw: msgspec.Raw) -> tuple[str, RSAPublicKey] | None:
+    try:
+        jwk = msgspec.json.decode(raw, type=_Jwk)
+        key = jwt.algorithms.RSAAlgorithm.from_jwk({"kty": jwk.kty, "n": jwk.n, "e": jwk.e})
+    except (jwt.PyJWTError, ValueError):
+        return None
+    if isinstance(key, RSAPublicKey) and key.key_size in KEY_BITS and "verify" in jwk.key_ops:
+        return jwk.kid, key
+    return None
 
 
 def fetch_small(url: str) -> bytes:

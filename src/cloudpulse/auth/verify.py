@@ -118,6 +118,7 @@ class Verifier:
         if not isinstance(kid, str) or len(kid) > MAX_KID_CHARS:
             raise ValueError
         if arrival := issuer.awaited(kid, now):
+            self._keys_read_at = float("-inf")
             raise KeysWanted(arrival)
         if kid not in self._keys[issuer.name]:  # another process may have rotated a moment ago
             self._read_keys(now)
