@@ -73,6 +73,8 @@ def render(request: Request[Any, Any, Any], exc: Exception) -> Response[bytes]:
         return _response(exc.status_code, code, title, _sentence(request, exc), headers=exc.headers)
     if isinstance(exc, RecursionError):  # nothing of ours goes as deep as a request body may
         return _response(400, UserError.code, UserError.title, "The body nests too deeply.")
+    if isinstance(exc, UnicodeDecodeError):  # msgspec's own: nothing of ours decodes but what was sent
+        return _response(400, UserError.code, UserError.title, "The body is not valid UTF-8.")
     _log.error("request failed", request_id=_id(request), **told(exc))
     detail = f"Something went wrong on our side. The request id is {_id(request)}."
     return _response(500, CloudPulseError.code, CloudPulseError.title, detail)

@@ -15,7 +15,7 @@ from litestar.datastructures import Cookie
 from litestar.handlers.base import BaseRouteHandler
 
 from cloudpulse import telemetry
-from cloudpulse.api.audit import audit
+from cloudpulse.api.audit import UNKNOWN, audit
 from cloudpulse.api.limits import enter_sign_in
 from cloudpulse.api.token import JSON, Token
 from cloudpulse.auth.sessions import Session
@@ -33,8 +33,6 @@ COOKIE = "cloudpulse_refresh"
 COOKIE_PATH = "/v1/auth"
 MAX_BODY_BYTES = 4 * 1024
 NO_STORE = {"Cache-Control": "no-store"}
-UNKNOWN = "unknown"
-"""Who it is in the audit log when nobody has proved it: what somebody typed may be a password in the wrong field."""
 
 
 class Credentials(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
