@@ -7,6 +7,9 @@ from litestar import Request
 from cloudpulse.events import times
 from cloudpulse.ports import AuditEntry
 
+UNKNOWN = "unknown"
+"""Who it is when nobody has proved it: what somebody typed or sent may be a secret in the wrong field."""
+
 
 def audit(
     request: Request[Any, Any, Any], action: str, subject: str, outcome: str = "done", actor: str | None = None

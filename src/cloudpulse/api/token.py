@@ -1,12 +1,18 @@
 """Tokens for clients (OAuth 2.0 client credentials), and what a client must know to ask for one."""
 
+import base64
+from contextlib import suppress
 from typing import Any
+from urllib.parse import unquote_plus
 
 import msgspec
 from litestar import Request, Response, get, post
 from litestar.concurrency import sync_to_thread
 
-from cloudpulse.errors import InvalidParameter, UnsupportedMedia
+from cloudpulse.api.audit import UNKNOWN, audit
+from cloudpulse.api.limits import enter_sign_in
+from cloudpulse.auth.clients import PREFIX
+from cloudpulse.errors import InvalidClient, InvalidParameter, UnsupportedMedia
 
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
@@ -15,10 +21,10 @@ MAX_BODY_BYTES = 16 * 1024
 
 
 class TokenRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """Client credentials; other members are ignored, as OAuth demands."""
+    """Client credentials, unless they come by HTTP Basic; other members are ignored, as OAuth demands."""
 
-    client_id: str
-    client_secret: str
+    client_id: str | None = None
+    client_secret: str | None = None
     grant_type: str = GRANT_TYPE
     audience: str | None = None
 
@@ -52,14 +58,15 @@ class PublicConfig(msgspec.Struct, frozen=True, kw_only=True):
     opt={"body": {FORM: TokenRequest, JSON: TokenRequest}},
 )
 async def issue_token(request: Request[Any, Any, Any]) -> Response[Token]:
-    """Exchange a client id and its secret for a bearer token."""
+    """Exchange a client id and its secret, in the body or by HTTP Basic, for a bearer token."""
     asked = await _read(request)
-    services = request.app.state.services
+    audience = request.app.state.services.settings.audience
     if asked.grant_type != GRANT_TYPE:
         raise InvalidParameter(f"grant_type must be {GRANT_TYPE}.")
-    if asked.audience not in (None, services.settings.audience):
-        raise InvalidParameter(f"audience must be {services.settings.audience}.")
-    token = await sync_to_thread(_issue, services, asked)
+    if asked.audience not in (None, audience):
+        raise InvalidParameter(f"audience must be {audience}.")
+    client_id, client_secret = _credentials(request, asked)
+    token = await sync_to_thread(_issue, request, client_id, client_secret)
     return Response(token, headers={"Cache-Control": "no-store"})
 
 
@@ -89,15 +96,50 @@ async def _read(request: Request[Any, Any, Any]) -> TokenRequest:
             return msgspec.json.decode(await request.body(), type=TokenRequest)
     except msgspec.MsgspecError as exc:
         raise InvalidParameter(f"{exc}.") from exc
+    if not await request.body() and "authorization" in request.headers:
+        return TokenRequest()
     raise UnsupportedMedia(f"Send {FORM} or {JSON}.")
 
 
-def _issue(services: Any, asked: TokenRequest) -> Token:
-    client = services.clients.authenticate(asked.client_id, asked.client_secret)
+def _credentials(request: Request[Any, Any, Any], asked: TokenRequest) -> tuple[str, str]:
+    """Id and secret from one place (RFC 6749, 2.3.1); raises ``InvalidParameter`` for none and for two."""
+    given = request.headers.getall("authorization", [])
+    if not given:
+        if asked.client_id is None or asked.client_secret is None:
+            raise InvalidParameter("Send client_id and client_secret, each once, in the body or by HTTP Basic.")
+        return asked.client_id, asked.client_secret
+    client_id, client_secret = _basic(given)
+    if asked.client_secret is not None or asked.client_id not in (None, client_id):
+        raise InvalidParameter("Send the client's credentials in the body or by HTTP Basic, not both.")
+    return client_id, client_secret
+
+
+def _basic(given: list[str]) -> tuple[str, str]:
+    kind, _, encoded = given[0].partition(" ")
+    if len(given) == 1 and kind.lower() == "basic":
+        with suppress(ValueError):
+            client_id, colon, client_secret = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
+            if colon:
+                return unquote_plus(client_id), unquote_plus(client_secret)
+    raise InvalidParameter("The header Authorization must be 'Basic <base64 of client_id:client_secret>' here.")
+
+
+def _issue(request: Request[Any, Any, Any], client_id: str, client_secret: str) -> Token:
+    services = request.app.state.services
+    subject = PREFIX + client_id
+    # A secret of 256 random bits cannot be guessed: failures at other addresses need not slow this one down.
+    address = enter_sign_in(request, subject, guessable=False)
+    try:
+        client = services.clients.authenticate(client_id, client_secret)
+    except InvalidClient:
+        services.sign_ins.failed(address, subject)
+        known = services.clients.is_known(client_id)
+        audit(request, "token_issued", subject if known else UNKNOWN, "refused", actor=UNKNOWN)
+        raise
+    services.sign_ins.succeeded(address, subject)
+    audit(request, "token_issued", subject, actor=subject)
     ttl_seconds = services.settings.token_ttl_seconds
-    return Token(
-        access_token=services.tokens.issue(client.client_id, client.scopes, client.app, ttl_seconds),
-        token_type="Bearer",
-        expires_in=ttl_seconds,
-        scope=" ".join(client.scopes),
+    access_token = services.tokens.issue(
+        client_id, client.scopes, client.app, ttl_seconds, requests_per_minute=client.requests_per_minute
     )
+    return Token(access_token=access_token, token_type="Bearer", expires_in=ttl_seconds, scope=" ".join(client.scopes))

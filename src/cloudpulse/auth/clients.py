@@ -118,6 +118,10 @@ class ClientService:
             raise InvalidClient("The client id or the client secret is wrong.")
         return _shown(client_id, versions)
 
+    def is_known(self, client_id: str) -> bool:
+        """Whether there is such a client."""
+        return bool(self._credentials.versions(client_id))
+
 
 def new_secret() -> str:
     """256 random bits."""

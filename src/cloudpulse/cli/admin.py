@@ -16,7 +16,16 @@ from cloudpulse.events import times
 from cloudpulse.ports import AuditEntry
 from cloudpulse.settings import Settings
 
+A_DAY = 86_400
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Site = Annotated[str, typer.Option("--app", help="The site or app that its events belong to.")]
+Limit = Annotated[
+    int | None, typer.Option("--limit", min=1, help="Requests a minute; else any number.", show_default=False)
+]
+Keep = Annotated[
+    int, typer.Option("--keep", min=0, max=30 * A_DAY, help="For how many seconds the one before stays valid.")
+]
 
 
 def server_of(settings: Settings, url: str | None, token: str | None) -> AbstractContextManager[Client | None]:
@@ -46,3 +55,12 @@ def print_list(rows: list[dict[str, Any]], as_json: bool, row: Callable[[dict[st
 def shown_time(at: str) -> str:
     """A time of an answer, for people."""
     return f"{dt.datetime.fromisoformat(at):%Y-%m-%d %H:%M:%S}Z"
+
+
+def shown_dates(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of a list with its times for people."""
+    previous = row["previous_expires_at"]
+    return row | {
+        "created_at": shown_time(row["created_at"]),
+        "previous_expires_at": shown_time(previous) if previous else None,
+    }

@@ -6,8 +6,19 @@ import msgspec
 import typer
 
 from cloudpulse import wiring
-from cloudpulse.cli.admin import AsJson, print_json, print_list, server_of, shown_time
-from cloudpulse.cli.options import Data, Scopes, Token, Url, checked
+from cloudpulse.cli.admin import (
+    A_DAY,
+    AsJson,
+    Keep,
+    Limit,
+    Site,
+    audit,
+    print_json,
+    print_list,
+    server_of,
+    shown_dates,
+)
+from cloudpulse.cli.options import Data, Scopes, Token, Url, checked, require_data
 from cloudpulse.settings import load
 
 ClientId = Annotated[str, typer.Argument(metavar="ID", help="The client's id.")]
@@ -19,7 +30,8 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, help="Manage the c
 def add(
     name: Annotated[str, typer.Argument(help="What to call it.")],
     scope: Scopes = None,
-    site: Annotated[str, typer.Option("--app", help="The site or app that its events belong to.")] = "default",
+    site: Site = "default",
+    limit: Limit = None,
     data: Data = None,
     url: Url = None,
     token: Token = None,
@@ -29,10 +41,12 @@ def add(
     settings = load({"data": data})
     with server_of(settings, url, token) as server:
         if server is not None:
-            body = {"name": name, "scopes": scopes, "app": site}
+            body = {"name": name, "scopes": scopes, "app": site, "requests_per_minute": limit}
             print_json(server.request("POST", "/v1/clients", json=body).json())
         else:
-            print_json(wiring.local_clients(settings).add(name, scopes, site))
+            made = wiring.local_clients(settings).add(name, scopes, site, limit)
+            audit(settings, "client_added", f"client/{made.client_id}")
+            print_json(made)
 
 
 @app.command("list")
@@ -48,19 +62,53 @@ def list_(
         if server is not None:
             clients = server.get("/v1/clients")["clients"]
         else:
+            require_data(settings)
             clients = msgspec.to_builtins(wiring.local_clients(settings).list())
     print_list(clients, as_json, _row)
 
 
-@app.command()
-def rotate(client_id: ClientId, data: Data = None, url: Url = None, token: Token = None) -> None:
-    """Print a new secret, once; the one before stays valid for a day."""
+@app.command("limit")
+def limit_(
+    client_id: ClientId,
+    requests: Annotated[str, typer.Argument(metavar="N|none", help="Requests a minute, or none for no limit.")],
+    data: Data = None,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Limit a client's requests; counts from its next token on."""
+    if requests != "none" and not (requests.isdecimal() and int(requests) > 0):
+        raise typer.BadParameter("give a number of requests a minute, or none.", param_hint="N|none")
+    limit = None if requests == "none" else int(requests)
     settings = load({"data": data})
     with server_of(settings, url, token) as server:
         if server is not None:
-            print_json(server.request("POST", f"/v1/clients/{client_id}/rotate").json())
+            server.request("PATCH", f"/v1/clients/{client_id}", json={"requests_per_minute": limit})
         else:
-            print_json(wiring.local_clients(settings).rotate(client_id))
+            require_data(settings)
+            wiring.local_clients(settings).limit(client_id, limit)
+            audit(settings, "client_changed", f"client/{client_id}")
+
+
+@app.command()
+def rotate(
+    client_id: ClientId,
+    keep: Keep = A_DAY,
+    data: Data = None,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Print a new secret, once; the one before stays valid for a day, older ones end."""
+    settings = load({"data": data})
+    with server_of(settings, url, token) as server:
+        if server is not None:
+            print_json(
+                server.request("POST", f"/v1/clients/{client_id}/rotate", params={"keep_previous_seconds": keep}).json()
+            )
+        else:
+            require_data(settings)
+            renewed = wiring.local_clients(settings).rotate(client_id, keep)
+            audit(settings, "client_rotated", f"client/{client_id}")
+            print_json(renewed)
 
 
 @app.command()
@@ -71,8 +119,10 @@ def remove(client_id: ClientId, data: Data = None, url: Url = None, token: Token
         if server is not None:
             server.request("DELETE", f"/v1/clients/{client_id}")
         else:
+            require_data(settings)
             wiring.local_clients(settings).remove(client_id)
+            audit(settings, "client_removed", f"client/{client_id}")
 
 
 def _row(client: dict[str, Any]) -> dict[str, Any]:
-    return client | {"scopes": " ".join(client["scopes"]), "created_at": shown_time(client["created_at"])}
+    return shown_dates(client | {"scopes": " ".join(client["scopes"])})

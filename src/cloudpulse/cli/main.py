@@ -14,6 +14,8 @@ COMMANDS = {
     "up": "up",
     "token": "token",
     "clients": "clients",
+    "keys": "write_keys",
+    "rotate": "rotate",
     "users": "users",
     "seed": "seed",
     "import": "imports",

@@ -19,6 +19,9 @@ def token(
 ) -> None:
     """Print a bearer token, and nothing else. Without --scope it may do everything."""
     scopes, settings = checked(scope), load({"data": data})
+    if ttl is not None and ttl > settings.token_max_ttl_seconds:
+        longest = settings.token_max_ttl_seconds
+        raise typer.BadParameter(f"a token lives {longest} s at most (token_max_ttl_seconds).", param_hint="--ttl")
     require_data(settings)
     tokens = wiring.local_tokens(settings)
     typer.echo(tokens.issue(CLIENT_ID, scopes, "default", ttl or settings.token_ttl_seconds))
