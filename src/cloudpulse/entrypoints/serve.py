@@ -58,28 +58,46 @@ async def api(settings: Settings, listener: int) -> None:
     """Accept and answer."""
     from cloudpulse.api.app import create_app
     from cloudpulse.api.ingest import deliver_on
-    from cloudpulse.auth.throttle import SignInThrottle, TokenBuckets
-    from cloudpulse.entrypoints.first_login import make_first_login
     from cloudpulse.entrypoints.rotate import RotateLoop
     from cloudpulse.entrypoints.watch import Watch
-    from cloudpulse.serving.lookup import EventLookup
 
     ingest = wiring.ingest(settings, deliver_on(asyncio.get_running_loop()), fatal=_end_soon)
     serving = wiring.serving(settings)
-    clients, users = wiring.local_clients(settings), wiring.local_users(settings)
-    rotation = wiring.local_rotation(settings, clients)
-    tokens, user_tokens = wiring.local_tokens(settings), wiring.local_user_tokens(settings)
-    make_first_login(settings.data, wiring.local_secrets(settings), clients, users)
     positions = {"speed": serving.counters.position, "lake": lambda: serving.snapshots.current().position}
     watch = Watch(settings, ingest.gate, serving.reader, ingest.index, positions, ingest.sequencer.nudge)
-    services = wiring.ApiServices(
+    services = _services(settings, ingest, serving, watch)
+    rotate_loop = RotateLoop(services.rotation)
+    watch.look()
+    for thread in (watch, rotate_loop, ingest.sequencer):
+        thread.start()
+    _calm_collector()
+    server = _server(create_app(services))
+    _on_exit(server, services.stopping.set)
+    await server.serve(sockets=[socket.socket(fileno=listener)])
+    for thread in (rotate_loop, watch, ingest.sequencer):
+        thread.stop()
+    ingest.index.close()
+    ingest.log.close()
+
+
+def _services(
+    settings: Settings, ingest: wiring.Ingest, serving: wiring.Serving, health: wiring.Health
+) -> wiring.ApiServices:
+    from cloudpulse.auth.throttle import SignInThrottle, TokenBuckets
+    from cloudpulse.entrypoints.first_login import make_first_login
+    from cloudpulse.serving.lookup import EventLookup
+
+    clients, users = wiring.local_clients(settings), wiring.local_users(settings)
+    tokens, user_tokens = wiring.local_tokens(settings), wiring.local_user_tokens(settings)
+    make_first_login(settings.data, wiring.local_secrets(settings), clients, users)
+    return wiring.ApiServices(
         settings=settings,
         tokens=tokens,
         user_tokens=user_tokens,
         verifier=wiring.verifier(settings, tokens, user_tokens),
         clients=clients,
         write_keys=wiring.local_write_keys(settings),
-        rotation=rotation,
+        rotation=wiring.local_rotation(settings, clients),
         users=users,
         sessions=wiring.local_sessions(settings),
         audit=wiring.local_audit(settings),
@@ -92,23 +110,9 @@ async def api(settings: Settings, listener: int) -> None:
         lookup=EventLookup(ingest.index, serving.reader, serving.snapshots, serving.records, serving.letters),
         event_list=serving.event_list,
         ledger=serving.ledger,
-        health=watch,
+        health=health,
         stopping=asyncio.Event(),
     )
-    watch.look()
-    watch.start()
-    rotate_loop = RotateLoop(rotation)
-    rotate_loop.start()
-    ingest.sequencer.start()
-    _calm_collector()
-    server = _server(create_app(services))
-    _on_exit(server, services.stopping.set)
-    await server.serve(sockets=[socket.socket(fileno=listener)])
-    rotate_loop.stop()
-    watch.stop()
-    ingest.sequencer.stop()
-    ingest.index.close()
-    ingest.log.close()
 
 
 def pipeline(settings: Settings) -> None:
