@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -71,7 +72,7 @@ async def api(settings: Settings, listener: int) -> None:
     for thread in (watch, rotate_loop, ingest.sequencer):
         thread.start()
     _calm_collector()
-    server = _server(create_app(services))
+    server = _server(create_app(services), settings)
     _on_exit(server, services.stopping.set)
     await server.serve(sockets=[socket.socket(fileno=listener)])
     for thread in (rotate_loop, watch, ingest.sequencer):
@@ -143,19 +144,19 @@ def pipeline(settings: Settings) -> None:
     lake.commit()
 
 
-def _server(app: Any) -> Any:
+def _server(app: Any, settings: Settings) -> Any:
     import uvicorn
 
-    from cloudpulse.entrypoints.protocol import OneWriteProtocol
+    from cloudpulse.entrypoints.connections import Connections
+    from cloudpulse.entrypoints.protocol import BoundedProtocol
 
     config = uvicorn.Config(
         app,
-        http=OneWriteProtocol,
+        http=partial(BoundedProtocol, Connections(settings, KEEP_ALIVE_SECONDS)),  # type: ignore[arg-type]  # a factory
         access_log=False,
         log_config=None,
         server_header=False,
         proxy_headers=False,  # trusted_proxies decides whose headers count
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     return uvicorn.Server(config)
