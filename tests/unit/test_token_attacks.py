@@ -13,7 +13,6 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 from hypothesis import given
 from hypothesis import strategies as st
-from oidc_server import AUDIENCE, OidcServer, verify
 
 from cloudpulse.auth.oidc import OidcIssuer
 from cloudpulse.auth.tokens import SIGNING_SECRET, TokenService
@@ -22,6 +21,7 @@ from cloudpulse.auth.verify import MAX_TOKEN_CHARS, Verifier
 from cloudpulse.engines.local.secrets import SqliteSecrets
 from cloudpulse.errors import Unauthorized
 from cloudpulse.settings import Settings
+from oidc_server import AUDIENCE, OidcServer, verify
 
 NOW = 1_800_000_000
 SETTINGS = Settings()
