@@ -15,7 +15,7 @@ READ = [
     "/v1/realtime/stream",
     "/v1/events/01a1f8ae-942c-71d8-b8b0-809fda29c80e",
 ]
-ADMIN = ["/v1/clients", "/v1/users", "/v1/ledger"]
+ADMIN = ["/v1/clients", "/v1/write-keys", "/v1/users", "/v1/ledger"]
 WELL_KNOWN = ["/.well-known/jwks.json", "/.well-known/openid-configuration"]
 OPEN = ["/healthz", "/readyz", "/metrics", "/docs", "/v1/openapi.json", "/v1/config", *WELL_KNOWN]
 FOR_CREDENTIALS = ["/v1/token", "/v1/auth/login", "/v1/auth/refresh", "/v1/auth/logout"]
@@ -24,8 +24,13 @@ PROTECTED = [
     *[("GET", path, "events:read") for path in READ],
     *[("GET", path, "admin") for path in ADMIN],
     ("POST", "/v1/clients", "admin"),
+    ("PATCH", "/v1/clients/nobody", "admin"),
     ("POST", "/v1/clients/nobody/rotate", "admin"),
     ("DELETE", "/v1/clients/nobody", "admin"),
+    ("POST", "/v1/write-keys", "admin"),
+    ("POST", "/v1/write-keys/nobody/rotate", "admin"),
+    ("DELETE", "/v1/write-keys/nobody", "admin"),
+    ("POST", "/v1/rotate", "admin"),
     ("POST", "/v1/users", "admin"),
     ("POST", "/v1/users/nobody/rotate", "admin"),
     ("DELETE", "/v1/users/nobody", "admin"),

@@ -88,7 +88,9 @@ def test_wrong_usage_exits_with_2(arguments):
 def test_a_token_is_printed_and_nothing_else(run, data):
     wiring.local_secrets(Settings(data=data))
     result = run("token", "--scope", "events:write", "--scope", "admin", "--ttl", "60")
-    principal = wiring.local_tokens(Settings(data=data)).verify(result.output.removesuffix("\n"))
+    settings = Settings(data=data)
+    verifier = wiring.verifier(settings, wiring.local_tokens(settings), wiring.local_user_tokens(settings))
+    principal = verifier.verify(result.output.removesuffix("\n"))
     assert principal.scopes == {"events:write", "admin"}
 
 

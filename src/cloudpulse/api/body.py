@@ -8,7 +8,8 @@ from litestar import Request
 
 from cloudpulse.errors import TooLarge, UnsupportedMedia, UserError
 
-JSON = ("application/json", "")
+JSON = ("application/json", "", "text/plain")
+"""``navigator.sendBeacon`` may call a body nothing but text."""
 NDJSON = ("application/x-ndjson", "application/ndjson")
 ZSTD_STEP_BYTES = 512
 """So much is inflated before the size is looked at: at most 16 MiB, for 4 bytes may stand for a block of 128 KiB."""
