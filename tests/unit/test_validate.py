@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import tracemalloc
 import uuid
 
 import msgspec
@@ -251,3 +252,44 @@ def test_a_small_form_with_a_fault(fields, code):
     with pytest.raises(InvalidBody) as raised:
         parse_small(json.dumps({"source": "api", "event_type": "click"} | fields).encode())
     assert raised.value.code == code
+
+
+TEN_MB = 10 << 20
+SMALL_HEAD = b'{"source":"web","event_type":"x","meta":{"a":['
+EVENT_HEAD = b'{"event_type":"click","session_id":"s","source":"web","properties":{"a":['
+
+
+def filled(head: bytes, unit: bytes, tail: bytes) -> bytes:
+    return head + b",".join([unit] * (TEN_MB // (len(unit) + 1) - 100)) + tail
+
+
+@pytest.mark.parametrize(
+    ("parse", "body"),
+    [
+        (parse_one, filled(EVENT_HEAD, b"{}", b"]}}")),
+        (parse_small, filled(SMALL_HEAD, b"[]", b"]}}")),
+        (lambda body: parse_batch(body, 10_000), filled(b'{"events":[', b"1", b"]}")),
+        (lambda body: parse_batch(body, 10_000), filled(b'{"events":[', b"{}", b"]}")),
+        (lambda body: parse_batch(body, 10_000), b'{"events":[' + filled(EVENT_HEAD, b'{"":{}}', b"]}}") + b"]}"),
+        (lambda body: parse_batch(body, 10_000), b"[" * TEN_MB),
+        (lambda body: parse_lines(body, 10_000), b"\n" * TEN_MB),
+        (lambda body: parse_lines(body, 10_000), b"1\n" * (TEN_MB // 2)),
+    ],
+)
+def test_millions_of_values_are_refused_before_they_are_built(parse, body):
+    tracemalloc.start()
+    try:
+        with pytest.raises(TooLarge, match="values"):
+            parse(body)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 2 * TEN_MB
+
+
+def test_what_a_client_has_sent_does_not_come_back_at_length():
+    long = "x" * 1_000_000
+    for body in (f'{{"{long}":1}}', f'{{"event_type":"{long}"}}', f'{{"{long}":'):
+        (rejection,) = parse_one(body.encode())[1]
+        assert len(rejection.message) < 500
+        assert len(rejection.field or "") < 200

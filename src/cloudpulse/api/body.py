@@ -31,19 +31,22 @@ async def read_body(request: Request[Any, Any, Any], headers: RawHeaders, limit:
     length = headers.get(b"content-length", b"0")
     if length.isdigit() and int(length) > limit:
         raise _too_large(limit)
-    parts: list[bytes] = []
-    size, more = 0, True
-    while more:
-        message: Any = await request.receive()
-        if message["type"] == "http.disconnect":
-            raise UserError("The connection ended before the body did.")
-        parts.append(message.get("body", b""))
-        size += len(parts[-1])
-        more = message.get("more_body", False)
-        if size > limit:
-            raise _too_large(limit)
-    body = parts[0] if len(parts) == 1 else b"".join(parts)
+    part, more = await _receive(request)
+    start = bytearray()  # not a list: whoever sends single bytes would fill it with millions of objects
+    while more and len(start) + len(part) <= limit:
+        start += part
+        part, more = await _receive(request)
+    if len(start) + len(part) > limit:
+        raise _too_large(limit)
+    body = bytes(start + part) if start else part
     return inflate(body, headers.get(b"content-encoding", b"").decode("latin-1").lower().strip(), limit)
+
+
+async def _receive(request: Request[Any, Any, Any]) -> tuple[bytes, bool]:
+    message: Any = await request.receive()
+    if message["type"] == "http.disconnect":
+        raise UserError("The connection ended before the body did.")
+    return message.get("body", b""), message.get("more_body", False)
 
 
 def inflate(body: bytes, encoding: str, limit: int) -> bytes:

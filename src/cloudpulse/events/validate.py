@@ -15,6 +15,10 @@ from cloudpulse.events.model import EVENT_TYPES, MAX_PROPERTIES_BYTES, SOURCES, 
 MAX_DEPTH = 32
 """How deep properties may nest: every reader of the lake must be able to follow."""
 
+MAX_VALUES = 1_000_000
+"""So many JSON values may stand in one request. Each takes up to 100 bytes while it is looked at, two in its text."""
+MAX_QUOTED_CHARS = 100
+
 T = TypeVar("T")
 
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -75,12 +79,14 @@ _encode = msgspec.json.Encoder().encode
 
 
 def parse_one(body: bytes) -> Parsed:
-    """The event in ``body``."""
+    """The event in ``body``; raises ``TooLarge``."""
+    _check_values(body)
     return _each([body])
 
 
 def parse_batch(body: bytes, max_events: int) -> Parsed:
     """The events in ``{"events": [...]}``. Raises ``InvalidBody`` or ``TooLarge`` for the body as a whole."""
+    _check_values(body)
     try:
         events = _decode_body(body).events
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
@@ -93,6 +99,7 @@ def parse_batch(body: bytes, max_events: int) -> Parsed:
 
 def parse_lines(body: bytes, max_events: int) -> Parsed:
     """The events in NDJSON, one a line; empty lines do not count. Raises ``InvalidBody`` or ``TooLarge``."""
+    _check_values(body)
     try:
         events = _decode_lines(body)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
@@ -107,7 +114,8 @@ def parse_lines(body: bytes, max_events: int) -> Parsed:
 
 
 def parse_small(body: bytes) -> SmallEvent:
-    """The small form in ``body``; raises ``InvalidBody``."""
+    """The small form in ``body``; raises ``InvalidBody`` or ``TooLarge``."""
+    _check_values(body)
     small = _read(_decode_small, body)
     if not small.event_type.strip():
         raise InvalidBody("missing_field", "event_type is empty: name what happened, for example page_view.")
@@ -178,11 +186,11 @@ def explain(exc: Exception) -> InvalidEvent:
     if not isinstance(exc, msgspec.ValidationError):
         return InvalidEvent("invalid_json", None, f"This is not valid JSON: {text}.")
     reason, _, path = text.partition(" - at `$")
-    field = path.rstrip("`").lstrip(".") or None
+    field = _quoted(path.rstrip("`").lstrip(".")) or None
     for pattern, build in _RULES:
         if match := pattern.match(reason):
             return build(match, field)
-    return InvalidEvent("invalid_type", field, f"{_name(field)}: {reason}.")
+    return InvalidEvent("invalid_type", field, f"{_name(field)}: {_quoted(reason)}.")
 
 
 def _each(raws: Iterable[bytes | msgspec.Raw]) -> Parsed:
@@ -205,6 +213,14 @@ def _read(decode: Callable[[bytes], T], body: bytes) -> T:
         raise InvalidBody(invalid.code, invalid.message) from exc
 
 
+def _check_values(body: bytes) -> None:
+    """Bound what decoding may build, before anything is built: a value has a comma, a bracket or a line before it."""
+    if len(body) <= MAX_VALUES:
+        return
+    if len(body) - len(body.translate(None, b",[{\n")) > MAX_VALUES:
+        raise TooLarge(f"More than {MAX_VALUES} values in one request: split it.")
+
+
 def _check_count(events: int, max_events: int) -> None:
     if events == 0:
         raise InvalidBody("missing_field", "The request holds no event: send at least one.")
@@ -213,6 +229,8 @@ def _check_count(events: int, max_events: int) -> None:
 
 
 def _id_in(raw: bytes | msgspec.Raw) -> str | None:
+    if b"event_id" not in bytes(raw):
+        return None
     try:
         event_id = msgspec.json.decode(raw).get("event_id")
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError, AttributeError):
@@ -230,6 +248,11 @@ def _is_deeper(value: Any, levels: int) -> bool:
 
 def _bad_timestamp() -> InvalidEvent:
     return InvalidEvent("invalid_timestamp", "timestamp", "timestamp lies before 1970 or beyond year 9999 in UTC.")
+
+
+def _quoted(text: str) -> str:
+    """What a client has sent, as far as it may come back in an answer."""
+    return text if len(text) <= MAX_QUOTED_CHARS else text[:MAX_QUOTED_CHARS] + "…"
 
 
 def _name(field: str | None) -> str:
@@ -252,15 +275,15 @@ _RULES: list[tuple[re.Pattern[str], Callable[[re.Match[str], str | None], Invali
         re.compile(r"Object contains unknown field `(.+)`"),
         lambda m, f: InvalidEvent(
             "unknown_field",
-            _inside(f, m[1]),
-            f"{_inside(f, m[1])} is not a field here; known are {', '.join(_FIELDS.get(f, ()))}. "
+            _inside(f, _quoted(m[1])),
+            f"{_inside(f, _quoted(m[1]))} is not a field here; known are {', '.join(_FIELDS.get(f, ()))}. "
             "Your own values belong into properties.",
         ),
     ),
     (
         re.compile(r"Invalid enum value (.+)"),
         lambda m, f: InvalidEvent(
-            "invalid_enum", f, f"{_name(f)} is {m[1]}; allowed are {', '.join(_ALLOWED.get(f or '', ()))}."
+            "invalid_enum", f, f"{_name(f)} is {_quoted(m[1])}; allowed are {', '.join(_ALLOWED.get(f or '', ()))}."
         ),
     ),
     (
