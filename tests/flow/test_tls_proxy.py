@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 import os
+import re
 import shutil
 import socket
 import ssl
@@ -19,6 +20,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from live_server import Server, event, eventually
+
+from cloudpulse.entrypoints.serve import KEEP_ALIVE_SECONDS
+from cloudpulse.settings import Settings
 
 RECIPE = Path(__file__).parents[2] / "examples/nginx/cloudpulse.conf"
 MAIN = """
@@ -249,16 +253,32 @@ def test_metrics_are_closed_from_outside(client):
     assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized")
 
 
-def test_no_log_keeps_a_query_a_name_or_an_address(nginx, client):
+def test_no_log_keeps_a_query_a_name_or_an_address(server, nginx, client):
     """Also not the error log, to which nginx writes whole request lines."""
-    client.post("/v1/collect?write_key=wk_secret", json={"events": []})
-    client.post("/v1/collect?write_key=wk_secret", content=bytes(13 * MIB))
-    client.get("/v1/users/somebody@example.org/activity?a=wk_secret")
-    last = client.get("/v1/config?a=wk_secret").headers["x-request-id"]
+    site = "https://app.example.org"
+    key = json.loads(server.cli("keys", "add", "site", "--origin", site))["write_key"]
+    beacon = f"/v1/collect?write_key={key}"
+    with nginx.client(origin=site) as browser:
+        assert browser.post(beacon, json={"events": [event("s")]}).status_code == 202
+        assert browser.post(beacon, content=bytes(13 * MIB)).status_code == 413
+    client.get(f"/v1/users/somebody@example.org/activity?a={key}")
+    last = client.get("/v1/config?a=b").headers["x-request-id"]
     logs = eventually(lambda: (text := nginx.logs()) and last in text and text)
     assert " POST /v1/collect 413 " in logs
     assert " GET /v1/users/- 404 " in logs
-    assert not [secret for secret in ("wk_secret", "?", "somebody", CLIENT_ADDRESS) if secret in logs]
+    assert not [secret for secret in (key, "?", "somebody", CLIENT_ADDRESS) if secret in logs]
+
+
+def test_the_numbers_of_the_recipe_fit_the_defaults():
+    def number(name: str) -> int:
+        found = re.search(rf"^ *{name} (\d+)", RECIPE.read_text(), re.MULTILINE)
+        assert found, name
+        return int(found[1])
+
+    settings = Settings()
+    assert number("keepalive_timeout") < KEEP_ALIVE_SECONDS
+    assert number("proxy_read_timeout") > settings.query_timeout_seconds
+    assert number("client_max_body_size") * MIB > settings.max_body_bytes
 
 
 @pytest.mark.parametrize(
