@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from cloudpulse.settings import Settings
@@ -49,6 +51,20 @@ TAIL_FOLDER = "tail"
 def utc_now() -> dt.datetime:
     """The present moment."""
     return dt.datetime.now(dt.UTC)
+
+
+def open_folder(folder: Path) -> bool:
+    """Make the data folder where it is missing, and keep others out of it and of what this process will write.
+
+    Returns whether it had been open to others. A folder of another user is left as it is.
+    """
+    os.umask(0o077)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    status = folder.stat()
+    was_open = bool(status.st_mode & 0o077) and status.st_uid == os.geteuid()
+    if was_open:
+        folder.chmod(0o700)
+    return was_open
 
 
 @dataclass
@@ -208,7 +224,7 @@ def local_secrets(settings: Settings) -> SqliteSecrets:
     """The secrets of a data folder, which is made when it is missing."""
     from cloudpulse.engines.local.secrets import SqliteSecrets
 
-    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    open_folder(settings.data)
     return SqliteSecrets(settings.data / SECRETS_FILE)
 
 

@@ -22,6 +22,7 @@ from typing import IO, Any
 
 import msgspec
 
+from cloudpulse import wiring
 from cloudpulse.errors import DataFolderBusy, SettingError
 from cloudpulse.settings import Settings, load
 
@@ -96,7 +97,8 @@ class Supervisor:
         self._overrides = overrides
         self.settings = load(overrides)
         self._folder = self.settings.data
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if wiring.open_folder(self._folder):
+            say(f"{self._folder} was open to other users of this machine; it is no more")
         self._lock = hold(self._folder)
         self._listener = listen(self.settings.host, self.settings.port)
         lifeline, self._end_of_lifeline = os.pipe()
