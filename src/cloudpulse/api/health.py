@@ -1,12 +1,17 @@
 """Is the process alive, does it make progress, and what has it counted."""
 
+import hmac
 from typing import Any
 
 import msgspec
 from litestar import Request, Response, get
+from litestar.connection import ASGIConnection
+from litestar.handlers.base import BaseRouteHandler
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from cloudpulse import telemetry
+from cloudpulse.api.guards import requires
+from cloudpulse.api.remote import FORWARDING_HEADERS, is_loopback
 from cloudpulse.errors import NotReady
 
 
@@ -33,7 +38,21 @@ def ready(request: Request[Any, Any, Any]) -> Health:
     return Health()
 
 
-@get("/metrics", sync_to_thread=True, media_type="text/plain")
+async def may_measure(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """Let this machine pass, whoever has the setting ``metrics_token``, and admins.
+
+    A proxy on this machine is not this machine: what it forwards needs a token.
+    """
+    names = {name for name, _ in connection.scope["headers"]}
+    if is_loopback(connection.scope["client"]) and not names & FORWARDING_HEADERS:
+        return
+    expected = connection.app.state.services.settings.metrics_token.encode()
+    given = connection.headers.get("authorization", "").encode("latin-1").partition(b" ")[2].strip()
+    if not expected or not hmac.compare_digest(given, expected):
+        await requires("admin")(connection, handler)
+
+
+@get("/metrics", guards=[may_measure], sync_to_thread=True, media_type="text/plain")
 def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Counters and gauges as Prometheus text."""
     text = telemetry.exposition(request.app.state.services.health.gauges())

@@ -11,6 +11,7 @@ from cloudpulse.events.enrich import truncate_ip
 from cloudpulse.events.model import MAX_METADATA_CHARS, Remote
 from cloudpulse.settings import Settings, networks
 
+FORWARDING_HEADERS = frozenset({b"x-forwarded-for", b"forwarded", b"x-real-ip"})
 IpMode = Literal["keep", "truncate", "drop"]
 MAX_HOPS = 20
 """So many proxies may stand one behind the other; an attacker may write thousands of addresses."""
@@ -32,6 +33,12 @@ def address_of(request: Request[Any, Any, Any], settings: Settings) -> str:
     peer = (request.scope["client"] or ("", 0))[0]
     trusted = settings.trusted_proxies
     return str((trusted and _sender(peer, _forwarded(request), trusted)) or peer)
+
+
+def is_loopback(client: tuple[str, int] | None) -> bool:
+    """Whether the other end of the connection is on this machine."""
+    parsed = _parse(client[0]) if client else None
+    return parsed is not None and parsed.is_loopback
 
 
 @lru_cache(maxsize=10_000)
