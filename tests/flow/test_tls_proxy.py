@@ -248,8 +248,10 @@ def test_a_browser_signs_in_and_stays_on_tls(server, nginx):
         assert login.headers.get_list("strict-transport-security") == ["max-age=31536000"]
 
 
-def test_metrics_are_closed_from_outside(client):
-    answer = client.get("/metrics")
+def test_metrics_are_closed_from_outside(server, nginx):
+    assert httpx.get(f"{server.url}/metrics").status_code == 200
+    with nginx.client() as stranger:
+        answer = stranger.get("/metrics")
     assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized")
 
 
