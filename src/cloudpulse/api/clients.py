@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, Response, delete, get, patch, post
-from litestar.params import FromPath, JSONBody, QueryParameter
+from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from cloudpulse.api.audit import audit
 from cloudpulse.api.guards import requires
@@ -19,6 +19,7 @@ from cloudpulse.auth.credentials import (
 ADMIN = [requires("admin")]
 NO_STORE = {"Cache-Control": "no-store"}
 
+ClientId = Annotated[str, PathParameter(max_length=64, description="The id of a client.")]
 RequestsPerMinute = Annotated[int, msgspec.Meta(ge=1, le=MAX_REQUESTS_PER_MINUTE)]
 KeepPrevious = Annotated[
     int,
@@ -62,7 +63,7 @@ def add_client(request: Request[Any, Any, Any], data: JSONBody[ClientRequest]) -
 
 
 @patch("/v1/clients/{client_id:str}", guards=ADMIN, status_code=204, sync_to_thread=True)
-def change_client(request: Request[Any, Any, Any], client_id: FromPath[str], data: JSONBody[ClientChange]) -> None:
+def change_client(request: Request[Any, Any, Any], client_id: ClientId, data: JSONBody[ClientChange]) -> None:
     """Limit a client's requests, or lift the limit; counts from the client's next token on."""
     request.app.state.services.clients.limit(client_id, data.requests_per_minute)
     audit(request, "client_changed", PREFIX + client_id)
@@ -71,7 +72,7 @@ def change_client(request: Request[Any, Any, Any], client_id: FromPath[str], dat
 @post("/v1/clients/{client_id:str}/rotate", guards=ADMIN, status_code=200, sync_to_thread=True)
 def rotate_client(
     request: Request[Any, Any, Any],
-    client_id: FromPath[str],
+    client_id: ClientId,
     keep_previous_seconds: KeepPrevious = ROTATION_OVERLAP_SECONDS,
 ) -> Response[RotatedSecret]:
     """A new secret for a client; the one before is accepted for another day, or as long as asked; older ones end."""
@@ -81,7 +82,7 @@ def rotate_client(
 
 
 @delete("/v1/clients/{client_id:str}", guards=ADMIN, sync_to_thread=True)
-def remove_client(request: Request[Any, Any, Any], client_id: FromPath[str]) -> None:
+def remove_client(request: Request[Any, Any, Any], client_id: ClientId) -> None:
     """Remove a client; tokens that it has stay valid until they expire."""
     request.app.state.services.clients.remove(client_id)
     audit(request, "client_removed", PREFIX + client_id)

@@ -1,5 +1,6 @@
 """The OpenAPI 3.1 document, generated from the route handlers, and a page that shows it without any other site."""
 
+import re
 from importlib.resources import files
 from typing import Any
 
@@ -15,8 +16,10 @@ from litestar.routes import HTTPRoute
 from litestar.typing import FieldDefinition
 
 import cloudpulse
-from cloudpulse.api.errors import MEDIA_TYPE, Problem
+from cloudpulse.api import problems
+from cloudpulse.api.errors import Problem
 from cloudpulse.api.guards import ScopeGuard
+from cloudpulse.api.sign_in import COOKIE
 
 SCHEMA_REF = "#/components/schemas/{name}"
 PAGE = files("cloudpulse.api").joinpath("docs.html").read_bytes()
@@ -68,7 +71,11 @@ openapi_config = OpenAPIConfig(
     render_plugins=[_Page(path="/")],
     use_handler_docstrings=True,
     components=Components(
-        security_schemes={"bearer": SecurityScheme(type="http", scheme="bearer", bearer_format="JWT")}
+        security_schemes={
+            "bearer": SecurityScheme(type="http", scheme="bearer", bearer_format="JWT"),
+            "write_key": SecurityScheme(type="apiKey", name="write_key", security_scheme_in="query"),
+            COOKIE: SecurityScheme(type="apiKey", name=COOKIE, security_scheme_in="cookie"),
+        }
     ),
 )
 
@@ -76,33 +83,53 @@ openapi_config = OpenAPIConfig(
 def document(app: Litestar) -> dict[str, Any]:
     """The document of all routes of ``app``."""
     result = app.openapi_schema.to_schema()
-    bodies: dict[str, Any] = {}
+    (problem,), schemas = msgspec.json.schema_components([Problem], ref_template=SCHEMA_REF)
     for route in app.routes:
         if isinstance(route, HTTPRoute):
             for handler in route.route_handlers:
                 if handler.resolve_include_in_schema():
                     for method in handler.http_methods:
-                        _complete(result["paths"][route.path_format][method.lower()], handler, bodies)
-    (problem,), schemas = msgspec.json.schema_components([Problem], ref_template=SCHEMA_REF)
-    answer = {"description": "The request failed.", "content": {MEDIA_TYPE: {"schema": problem}}}
-    result["components"].setdefault("schemas", {}).update(schemas | bodies)
-    result["components"]["responses"] = {"Problem": answer}
+                        operation = result["paths"][route.path_format][method.lower()]
+                        _complete(operation, handler, schemas)
+                        problems.add(operation, handler.opt.get("problems", ()), problem)
+    result["components"].setdefault("schemas", {}).update(schemas)
+    result["components"]["responses"] = problems.responses(problem)
     return result
 
 
-def _complete(operation: dict[str, Any], handler: HTTPRouteHandler, bodies: dict[str, Any]) -> None:
-    """Add what litestar cannot know: the scope of the guard, the problem answer, a body that is read by hand."""
+def _complete(operation: dict[str, Any], handler: HTTPRouteHandler, schemas: dict[str, Any]) -> None:
+    """Add what litestar cannot know: who may call it, and a body that is read by hand; leave out what it guesses."""
     if 400 not in (handler.responses or {}):
         operation["responses"].pop("400", None)
-    operation["responses"]["default"] = {"$ref": "#/components/responses/Problem"}
+    operation["summary"] = handler.summary or re.split(r"[.;,:]", operation["description"])[0]
+    for answer in operation["responses"].values():
+        if answer.get("content", {}).get("application/json", {}).get("schema") == {"type": "null"}:
+            del answer["content"]
+    for parameter in operation.get("parameters", ()):
+        parameter["schema"] = _without_null(parameter["schema"])
     scopes = [guard.scope for guard in handler.resolve_guards() if isinstance(guard, ScopeGuard)]
     if scopes:
-        operation["security"] = [{"bearer": scopes}]
+        write_key: list[dict[str, list[str]]] = [{"write_key": []}] if "events:write" in scopes else []
+        operation["security"] = [{"bearer": scopes}, *write_key]
+    if cookie := handler.opt.get("cookie"):
+        operation["security"] = [{cookie: []}]
     if body := handler.opt.get("body"):
-        schemas, components = msgspec.json.schema_components(body.values(), ref_template=SCHEMA_REF)
-        bodies |= components
-        content = {media_type: {"schema": schema} for media_type, schema in zip(body, schemas, strict=True)}
+        bodies, components = msgspec.json.schema_components(body.values(), ref_template=SCHEMA_REF)
+        schemas |= components
+        content = {media_type: {"schema": schema} for media_type, schema in zip(body, bodies, strict=True)}
         operation["requestBody"] = {"required": True, "content": content}
+
+
+def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a parameter that may be left out, which litestar describes as one that may be null."""
+    one_of = schema.pop("oneOf", [])
+    schema = {**schema, **next((one for one in one_of if one != {"type": "null"}), {})}
+    if isinstance(schema["type"], list):
+        schema["type"] = next(kind for kind in schema["type"] if kind != "null")
+        schema["enum"] = [value for value in schema["enum"] if value is not None]
+    if schema["type"] == "integer":  # its bounds are floats to litestar
+        schema |= {name: int(schema[name]) for name in ("minimum", "maximum") if name in schema}
+    return schema
 
 
 @get("/v1/openapi.json", include_in_schema=False, media_type=MediaType.JSON, sync_to_thread=False)

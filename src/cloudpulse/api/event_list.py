@@ -7,22 +7,31 @@ from litestar import Request, get
 from litestar.params import QueryParameter
 
 from cloudpulse.api.guards import requires
-from cloudpulse.events.model import EventType
+from cloudpulse.api.problems import MAY_TIME_OUT
+from cloudpulse.events.model import MAX_ID_CHARS, EventType
 from cloudpulse.serving.events import EventPage, EventsRequest
 
+MAX_CURSOR_CHARS = 256
 
-@get("/v1/events", guards=[requires("events:read")], sync_to_thread=True, summary="List events")
+
+@get("/v1/events", guards=[requires("events:read")], sync_to_thread=True, summary="List events", opt=MAY_TIME_OUT)
 def list_events(
     request: Request[Any, Any, Any],
-    session_id: Annotated[str | None, QueryParameter(description="Only events of this session.")] = None,
-    user_id: Annotated[str | None, QueryParameter(description="Only events of this user.")] = None,
+    session_id: Annotated[
+        str | None, QueryParameter(max_length=MAX_ID_CHARS, description="Only events of this session.")
+    ] = None,
+    user_id: Annotated[
+        str | None, QueryParameter(max_length=MAX_ID_CHARS, description="Only events of this user.")
+    ] = None,
     event_type: Annotated[EventType | None, QueryParameter(description="Only events of this type.")] = None,
     date_from: Annotated[dt.date | None, QueryParameter(description="First day, UTC.")] = None,
     date_to: Annotated[
         dt.date | None, QueryParameter(description="Last day, UTC; inclusive; today by default.")
     ] = None,
-    limit: Annotated[int | None, QueryParameter(description="Events at most; 50 by default.")] = None,
-    cursor: Annotated[str | None, QueryParameter(description="`next_cursor` of the page before.")] = None,
+    limit: Annotated[int | None, QueryParameter(ge=1, description="Events at most; 50 by default.")] = None,
+    cursor: Annotated[
+        str | None, QueryParameter(max_length=MAX_CURSOR_CHARS, description="`next_cursor` of the page before.")
+    ] = None,
 ) -> EventPage:
     """Events of lake and tail, newest first; `next_cursor` asks for the next page."""
     asked = EventsRequest(

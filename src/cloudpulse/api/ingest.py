@@ -87,7 +87,7 @@ def _documented(body: dict[str, Any], answer: type, *statuses: int) -> dict[str,
     return {
         "guards": [requires("events:write")],
         "opt": {"hot": True, "body": body},
-        "responses": {status: ResponseSpec(answer, media_type="application/json") for status in statuses},
+        "responses": {status: ResponseSpec(answer, generate_examples=False) for status in statuses},
     }
 
 

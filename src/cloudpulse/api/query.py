@@ -7,24 +7,36 @@ from litestar import Request, get
 from litestar.params import QueryParameter
 
 from cloudpulse.api.guards import requires
+from cloudpulse.api.problems import MAY_TIME_OUT
 from cloudpulse.errors import InvalidParameter
-from cloudpulse.events.model import EventType, Source
+from cloudpulse.events.model import MAX_METADATA_CHARS, EventType, Source
 from cloudpulse.serving.request import FILTERS, Dimension, Interval, QueryAnswer, QueryRequest, QueryType
 
 _PARAMETERS = frozenset({"query_type", "date_from", "date_to", "event_type", "limit", "tz", "interval", "by", *FILTERS})
 
-Exact = Annotated[str | None, QueryParameter(description="Only events with exactly this value.")]
+Exact = Annotated[
+    str | None, QueryParameter(max_length=MAX_METADATA_CHARS, description="Only events with exactly this value.")
+]
+"""A URL has no room for more."""
 
 
-@get("/v1/query", guards=[requires("events:read")], sync_to_thread=True, summary="Ask one of six questions")
+@get(
+    "/v1/query",
+    guards=[requires("events:read")],
+    sync_to_thread=True,
+    summary="Ask one of six questions",
+    opt=MAY_TIME_OUT,
+)
 def run_query(
     request: Request[Any, Any, Any],
     query_type: Annotated[QueryType, QueryParameter(description="The question.")],
     date_from: Annotated[dt.date, QueryParameter(description="First day, in `tz`.")],
     date_to: Annotated[dt.date, QueryParameter(description="Last day, in `tz`; inclusive.")],
     event_type: Annotated[EventType | None, QueryParameter(description="Only events of this type.")] = None,
-    limit: Annotated[int | None, QueryParameter(description="Rows at most; by default 10 to 10,000.")] = None,
-    tz: Annotated[str, QueryParameter(description="IANA time zone whose midnights divide the days.")] = "UTC",
+    limit: Annotated[int | None, QueryParameter(ge=1, description="Rows at most; by default 10 to 10,000.")] = None,
+    tz: Annotated[
+        str, QueryParameter(max_length=64, description="IANA time zone whose midnights divide the days.")
+    ] = "UTC",
     interval: Annotated[
         Interval | None, QueryParameter(description="Width of a bucket: timeseries (hour) and uniques (hour, day).")
     ] = None,

@@ -30,7 +30,12 @@ def get_realtime(request: Request[Any, Any, Any], lookback_minutes: Lookback = 5
     return snapshot
 
 
-@get("/v1/realtime/stream", guards=[requires("events:read")], summary="Live counts as server-sent events")
+@get(
+    "/v1/realtime/stream",
+    guards=[requires("events:read")],
+    media_type="text/event-stream",
+    summary="Live counts as server-sent events",
+)
 async def stream_realtime(request: Request[Any, Any, Any], lookback_minutes: Lookback = 5) -> ServerSentEvent:
     """The object of ``/v1/realtime`` at once, and again each second that it changed; resumes at ``Last-Event-ID``."""
     services = request.app.state.services

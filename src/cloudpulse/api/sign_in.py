@@ -60,7 +60,7 @@ async def own_origin(connection: ASGIConnection[Any, Any, Any, Any], handler: Ba
     status_code=200,
     guards=[own_origin],
     request_max_body_size=MAX_BODY_BYTES,
-    opt={"body": {JSON: Credentials}},
+    opt={"body": {JSON: Credentials}, "problems": (401, 403, 429)},
 )
 async def sign_in(request: Request[Any, Any, Any]) -> Response[Token]:
     """Exchange an e-mail address and a password for an access token and a refresh token, which is a cookie."""
@@ -76,14 +76,14 @@ async def sign_in(request: Request[Any, Any, Any]) -> Response[Token]:
     return _answer(request, token, session)
 
 
-@post("/v1/auth/refresh", status_code=200, guards=[own_origin])
+@post("/v1/auth/refresh", status_code=200, guards=[own_origin], opt={"cookie": COOKIE})
 async def refresh(request: Request[Any, Any, Any]) -> Response[Token]:
     """A new access token, and a new refresh token; a refresh token that is used twice ends the sign-in."""
     token, session = await sync_to_thread(_refresh, request)
     return _answer(request, token, session)
 
 
-@post("/v1/auth/logout", status_code=204, guards=[own_origin])
+@post("/v1/auth/logout", status_code=204, guards=[own_origin], opt={"cookie": COOKIE})
 async def sign_out(request: Request[Any, Any, Any]) -> Response[None]:
     """End the sign-in that the cookie belongs to, if there is one; access tokens end by themselves."""
     await sync_to_thread(_sign_out, request)

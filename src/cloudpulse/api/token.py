@@ -55,7 +55,7 @@ class PublicConfig(msgspec.Struct, frozen=True, kw_only=True):
     "/v1/token",
     status_code=200,
     request_max_body_size=MAX_BODY_BYTES,
-    opt={"body": {FORM: TokenRequest, JSON: TokenRequest}},
+    opt={"body": {FORM: TokenRequest, JSON: TokenRequest}, "problems": (401, 429)},
 )
 async def issue_token(request: Request[Any, Any, Any]) -> Response[Token]:
     """Exchange a client id and its secret, in the body or by HTTP Basic, for a bearer token."""

@@ -3,11 +3,11 @@
 An admin may remove every user, also the last one: the command line works on the data folder without any.
 """
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, Response, delete, get, post
-from litestar.params import FromPath, JSONBody
+from litestar.params import JSONBody, PathParameter
 
 from cloudpulse.api.audit import audit
 from cloudpulse.api.guards import requires
@@ -15,6 +15,8 @@ from cloudpulse.auth.users import NewPassword, User
 
 ADMIN = [requires("admin")]
 NO_STORE = {"Cache-Control": "no-store"}
+
+UserId = Annotated[str, PathParameter(max_length=64, description="The id of a user.")]
 
 
 class UserRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -57,7 +59,7 @@ async def add_user(request: Request[Any, Any, Any], data: JSONBody[UserRequest])
 
 @post("/v1/users/{user_id:str}/rotate", guards=ADMIN, status_code=200)
 async def rotate_password(
-    request: Request[Any, Any, Any], user_id: FromPath[str], data: JSONBody[PasswordRequest | None] = None
+    request: Request[Any, Any, Any], user_id: UserId, data: JSONBody[PasswordRequest | None] = None
 ) -> Response[NewPassword]:
     """Another password for a user; all sign-ins of the user end, and access tokens by themselves."""
     password = data.password if data else None
@@ -65,7 +67,7 @@ async def rotate_password(
 
 
 @delete("/v1/users/{user_id:str}", guards=ADMIN, sync_to_thread=True)
-def remove_user(request: Request[Any, Any, Any], user_id: FromPath[str]) -> None:
+def remove_user(request: Request[Any, Any, Any], user_id: UserId) -> None:
     """Remove a user; all sign-ins of the user end, and access tokens by themselves."""
     services = request.app.state.services
     services.users.remove(user_id)

@@ -1,15 +1,17 @@
 """Write keys: add, list, rotate, remove."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, Response, delete, get, post
-from litestar.params import FromPath, JSONBody
+from litestar.params import JSONBody, PathParameter
 
 from cloudpulse.api.audit import audit
 from cloudpulse.api.clients import ADMIN, NO_STORE, KeepPrevious, RequestsPerMinute
 from cloudpulse.auth.credentials import DEFAULT_APP, ROTATION_OVERLAP_SECONDS
 from cloudpulse.auth.write_keys import PREFIX, NewKey, RotatedKey, WriteKey
+
+KeyId = Annotated[str, PathParameter(max_length=64, description="The id of a write key; not the key.")]
 
 
 class WriteKeyRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -45,7 +47,7 @@ def add_write_key(request: Request[Any, Any, Any], data: JSONBody[WriteKeyReques
 @post("/v1/write-keys/{key_id:str}/rotate", guards=ADMIN, status_code=200, sync_to_thread=True)
 def rotate_write_key(
     request: Request[Any, Any, Any],
-    key_id: FromPath[str],
+    key_id: KeyId,
     keep_previous_seconds: KeepPrevious = ROTATION_OVERLAP_SECONDS,
 ) -> Response[RotatedKey]:
     """A new key in the place of one, which is accepted for another day, or as long as asked; older ones end."""
@@ -55,7 +57,7 @@ def rotate_write_key(
 
 
 @delete("/v1/write-keys/{key_id:str}", guards=ADMIN, sync_to_thread=True)
-def remove_write_key(request: Request[Any, Any, Any], key_id: FromPath[str]) -> None:
+def remove_write_key(request: Request[Any, Any, Any], key_id: KeyId) -> None:
     """Remove a write key, which ends at once."""
     request.app.state.services.write_keys.remove(key_id)
     audit(request, "write_key_removed", PREFIX + key_id)

@@ -13,9 +13,10 @@ SOURCES: tuple[str, ...] = get_args(Source)
 
 MAX_PROPERTIES_BYTES = 10 * 1024
 MAX_METADATA_CHARS = 2048
+MAX_ID_CHARS = 128
 
-Text128 = Annotated[str, msgspec.Meta(max_length=128)]
-SessionId = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+Text128 = Annotated[str, msgspec.Meta(max_length=MAX_ID_CHARS)]
+SessionId = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_ID_CHARS)]
 MetadataText = Annotated[str, msgspec.Meta(max_length=MAX_METADATA_CHARS)]
 
 
