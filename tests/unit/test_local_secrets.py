@@ -2,6 +2,8 @@
 
 import os
 import stat
+import subprocess
+import sys
 
 import pytest
 
@@ -52,3 +54,29 @@ def test_a_removed_secret_is_not_left_in_the_file(tmp_path):
     secrets.remove("signing")
     secrets.close()
     assert b"a-value-to-look-for" not in (tmp_path / "secrets.db").read_bytes()
+
+
+READ = """
+import sys
+from pathlib import Path
+from cloudpulse.engines.local.secrets import SqliteSecrets
+secrets = SqliteSecrets(Path(sys.argv[1]))
+print(*(version.value for version in secrets.versions("signing", 1)))
+secrets.close()
+"""
+
+
+def test_what_is_written_is_seen_by_others_however_often_the_file_was_opened(tmp_path):
+    """Closing a descriptor of a file ends all locks of the process on it: another removes the write-ahead log then."""
+    path = tmp_path / "secrets.db"
+    opened = [SqliteSecrets(path) for _ in range(2)]
+
+    def read_elsewhere() -> str:
+        command = [sys.executable, "-c", READ, str(path)]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.strip()
+
+    for value in ("one", "two"):
+        opened[0].put("signing", value, 1)
+        assert read_elsewhere() == value
+    for secrets in opened:
+        secrets.close()

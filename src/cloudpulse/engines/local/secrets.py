@@ -2,6 +2,7 @@
 
 import os
 import secrets as random
+from contextlib import suppress
 from pathlib import Path
 
 from cloudpulse.engines.local.sqlite import Database
@@ -89,5 +90,8 @@ class SqliteSecrets:
 
 def _make_private(path: Path) -> None:
     # SQLite gives -wal and -shm the mode of the file itself, so creating this one before SQLite does is enough.
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    # One that exists must not be opened here: closing it would end all locks of this process on it (POSIX), and
+    # another process would take itself for the last one and remove the write-ahead log that this one goes on writing.
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     path.chmod(0o600)
