@@ -29,7 +29,7 @@ ITEMS = 100
 
 LOGS = ("**/[!0-9]*.log", "**/audit*.ndjson", "**/LOG*")
 """What servers write for people; a number as a name is the journal of the id index."""
-INPUTS = {"access.log"}
+INPUTS = {"access.log", "events.log"}
 """Logs that tests import."""
 
 FIRST_LOGINS = "**/first-login*"

@@ -11,6 +11,7 @@ import typer
 from cloudpulse import wiring
 from cloudpulse.cli.client import Client, connect, is_answering
 from cloudpulse.cli.options import CLIENT_ID
+from cloudpulse.cli.printable import json_text
 from cloudpulse.cli.tables import console, table
 from cloudpulse.events import times
 from cloudpulse.ports import AuditEntry
@@ -41,7 +42,7 @@ def audit(settings: Settings, action: str, subject: str) -> None:
 
 def print_json(value: Any) -> None:
     """Print a value as one line of JSON."""
-    typer.echo(msgspec.json.encode(value))
+    typer.echo(json_text(msgspec.json.encode(value).decode()))
 
 
 def print_list(rows: list[dict[str, Any]], as_json: bool, row: Callable[[dict[str, Any]], dict[str, Any]]) -> None:

@@ -12,6 +12,7 @@ import typer
 from cloudpulse.cli.client import Client, connect, running
 from cloudpulse.cli.files import Events, Format, Source, combined_events, ndjson_events
 from cloudpulse.cli.options import Data, Token, Url
+from cloudpulse.cli.printable import printable
 from cloudpulse.cli.send import Receipt, batches, send
 from cloudpulse.cli.tables import progress
 from cloudpulse.settings import Settings, load
@@ -130,7 +131,7 @@ def _send_all(client: Client, name: str, events: Events, memory: Memory, lines: 
         for batch in batches(islice(events, memory.acknowledged, None)):
             receipt = send(client, [event for _, event in batch])
             for error in receipt.errors[: max(0, SHOWN_REJECTIONS - memory.rejected)]:
-                typer.echo(f"{name}:{batch[error.index][0]}: {error.code}: {error.message}", err=True)
+                typer.echo(f"{name}:{batch[error.index][0]}: {error.code}: {printable(error.message)}", err=True)
             memory.acknowledged += len(batch)
             memory.rejected += len(receipt.errors)
             bar.update(task, advance=len(batch))

@@ -8,6 +8,7 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from cloudpulse import __version__
+from cloudpulse.cli.printable import printable
 from cloudpulse.errors import CloudPulseError
 
 COMMANDS = {
@@ -47,7 +48,7 @@ class Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except CloudPulseError as exc:
-            typer.echo(f"cloudpulse: {exc.detail}", err=True)
+            typer.echo(f"cloudpulse: {printable(exc.detail)}", err=True)
             raise typer.Exit(1) from exc
 
 

@@ -7,6 +7,7 @@ import typer
 
 from cloudpulse.cli.client import connect
 from cloudpulse.cli.options import Data, Token, Url
+from cloudpulse.cli.printable import json_text
 from cloudpulse.cli.tables import console, table
 from cloudpulse.settings import load
 
@@ -69,7 +70,7 @@ def query(
     with connect(load({"data": data}), url, token) as client:
         response = client.request("GET", "/v1/query", params=parameters)
     if as_json:
-        typer.echo(response.text)
+        typer.echo(json_text(response.text))
     else:
         _show(response.json())
 

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from cloudpulse.cli.client import Client, connect
 from cloudpulse.cli.options import Data, Token, Url
+from cloudpulse.cli.printable import json_text
 from cloudpulse.cli.tables import console, table
 from cloudpulse.settings import load
 
@@ -28,7 +29,8 @@ def realtime(
     """Events, errors and sessions of the last minutes."""
     with connect(load({"data": data}), url, token) as client:
         if as_json:
-            typer.echo(client.request("GET", "/v1/realtime", params={"lookback_minutes": lookback}).text)
+            answer = client.request("GET", "/v1/realtime", params={"lookback_minutes": lookback})
+            typer.echo(json_text(answer.text))
         elif watch:
             _watch(client, lookback)
         else:

@@ -8,6 +8,9 @@ import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
+
+from cloudpulse.cli.printable import printable
 
 WIDE = 1000
 
@@ -29,17 +32,18 @@ def table(rows: Sequence[Mapping[str, Any]]) -> Table:
     made = Table(box=None, header_style="bold", pad_edge=False)
     for name in rows[0] if rows else ():
         number = isinstance(rows[0][name], int | float) and not isinstance(rows[0][name], bool)
-        made.add_column(name, justify="right" if number else "left", overflow="fold")
+        made.add_column(Text(printable(name)), justify="right" if number else "left", overflow="fold")
     for row in rows:
         made.add_row(*(_cell(value) for value in row.values()))
     return made
 
 
-def _cell(value: Any) -> str:
+def _cell(value: Any) -> Text:
+    """Not a plain string: rich would take what stands in brackets for markup."""
     if value is None:
-        return "–"  # noqa: RUF001 - a dash for people
+        return Text("–")  # noqa: RUF001 - a dash for people
     if isinstance(value, str):
-        return value
+        return Text(printable(value))
     if isinstance(value, int) and not isinstance(value, bool):
-        return f"{value:,}"
-    return msgspec.json.encode(value).decode()
+        return Text(f"{value:,}")
+    return Text(printable(msgspec.json.encode(value).decode()))
