@@ -7,9 +7,10 @@ import os
 import tomllib
 from collections.abc import Mapping
 from functools import lru_cache
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -116,7 +117,14 @@ def load(overrides: Mapping[str, Any] | None = None, environ: Mapping[str, str] 
         reason = str(exc).replace("`$.", "`")
         raise SettingError(f"bad setting: {reason}. docs/settings.md says what is allowed.") from exc
     networks(settings.trusted_proxies)
+    _check(settings)
     return settings
+
+
+def is_secure(url: str) -> bool:
+    """Whether nobody on the way can change what is read there: https, or http on this machine."""
+    parts = urlsplit(url)
+    return bool(parts.hostname) and (parts.scheme == "https" or (parts.scheme == "http" and _is_here(parts.hostname)))
 
 
 @lru_cache
@@ -144,6 +152,25 @@ def _read_file(path: Path) -> dict[str, Any]:
 def _without_mapping(network: IPv4Network | IPv6Network) -> IPv4Network | IPv6Network:
     mapped = network.network_address.ipv4_mapped if isinstance(network, IPv6Network) else None
     return IPv4Network((mapped, network.prefixlen - 96)) if mapped and network.prefixlen >= 96 else network
+
+
+def _check(settings: Settings) -> None:
+    """Raise ``SettingError`` where settings do not fit together."""
+    if settings.token_ttl_seconds > settings.token_max_ttl_seconds:
+        raise SettingError("bad setting: token_ttl_seconds must not be above token_max_ttl_seconds.")
+    if settings.public_url and urlsplit(settings.public_url).scheme not in ("http", "https"):
+        raise SettingError("bad setting: public_url must be a URL as https://pulse.example.com.")
+    if settings.oidc_issuer and not is_secure(settings.oidc_issuer):
+        raise SettingError("bad setting: oidc_issuer must be an https URL, or an http URL on loopback.")
+    if settings.oidc_issuer and not settings.oidc_audience:
+        raise SettingError("bad setting: oidc_issuer needs oidc_audience, whom its tokens must be for.")
+
+
+def _is_here(host: str | None) -> bool:
+    try:
+        return host == "localhost" or ip_address(host or "").is_loopback
+    except ValueError:
+        return False
 
 
 def _split(name: str, text: str) -> Any:

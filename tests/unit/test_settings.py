@@ -90,3 +90,34 @@ def test_a_bad_proxy_is_refused_at_start_and_named(bad):
 def test_proxies_are_addresses_or_networks():
     found = networks(("10.0.0.0/8", "::1", "::ffff:192.0.2.0/120"))
     assert list(map(str, found)) == ["10.0.0.0/8", "::1/128", "192.0.2.0/24"]
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ({"token_ttl_seconds": 61, "token_max_ttl_seconds": 60}, "token_ttl_seconds"),
+        ({"public_url": "pulse.example.com"}, "public_url"),
+        ({"public_url": "ftp://pulse.example.com"}, "public_url"),
+        ({"oidc_issuer": "https://id.example.com"}, "oidc_audience"),
+        *(
+            ({"oidc_issuer": issuer, "oidc_audience": "pulse"}, "oidc_issuer")
+            for issuer in (
+                "http://id.example.com",
+                "http://127.0.0.1.example.com",
+                "ftp://::1",
+                "id.example",
+                "https://",
+            )
+        ),
+    ],
+)
+def test_settings_that_do_not_fit_are_refused_at_start_and_named(tmp_path, given, name):
+    with pytest.raises(SettingError, match=name):
+        load({"data": tmp_path} | given, {})
+
+
+@pytest.mark.parametrize(
+    "issuer", ["https://id.example.com/x", "http://127.0.0.2:9/x", "http://[::1]", "http://localhost:1"]
+)
+def test_an_issuer_is_read_over_a_secure_way(tmp_path, issuer):
+    assert load({"data": tmp_path, "oidc_issuer": issuer, "oidc_audience": "pulse"}, {}).oidc_issuer == issuer

@@ -1,5 +1,6 @@
 """Who issues tokens here, with which keys, and for how long they count."""
 
+import threading
 from types import SimpleNamespace
 
 import jwt
@@ -9,6 +10,7 @@ from jwt.algorithms import RSAAlgorithm
 
 from cloudpulse.auth import user_tokens as user_tokens_module
 from cloudpulse.auth import verify as verify_module
+from cloudpulse.auth.keys import SigningKeys
 from cloudpulse.auth.tokens import SIGNING_SECRET, TokenService
 from cloudpulse.auth.user_tokens import USER_SIGNING_SECRET, UserTokens
 from cloudpulse.auth.verify import KEYS_FRESH_SECONDS, Verifier
@@ -210,3 +212,19 @@ def test_two_issuers_cannot_have_one_name(tokens, secrets, clock):
     same = UserTokens(secrets, Settings(public_url="cloudpulse"), lambda: clock.now)
     with pytest.raises(SettingError, match="oidc_issuer"):
         Verifier([tokens, same], lambda: clock.now)
+
+
+def test_two_threads_that_both_need_the_first_key_make_one(secrets):
+    others: list[threading.Thread] = []
+
+    def make():
+        if not others:
+            others.append(threading.Thread(target=keys.newest))
+            others[0].start()
+            others[0].join(0.2)  # it waits for the key that is being made
+        return "secret"
+
+    keys = SigningKeys(secrets, "name", make, str, 60, lambda: NOW)
+    keys.newest()
+    others[0].join()
+    assert len(secrets.versions("name", NOW)) == 1

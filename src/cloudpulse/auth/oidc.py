@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from ipaddress import ip_address
 from threading import Lock, Thread
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -15,7 +14,8 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from cloudpulse.auth.credentials import DEFAULT_APP
 from cloudpulse.auth.tokens import SCOPES, Principal, Seconds
-from cloudpulse.errors import ServiceError, SettingError, Unauthorized
+from cloudpulse.errors import ServiceError, Unauthorized
+from cloudpulse.settings import is_secure
 from cloudpulse.telemetry import told
 
 MAX_AGE_SECONDS = 3600
@@ -71,10 +71,6 @@ class OidcIssuer:
     leeway_seconds = 60
 
     def __init__(self, name: str, audience: str, fetch: Fetch | None = None) -> None:
-        if not _is_safe(name, http_allowed=True):
-            raise SettingError(f"oidc_issuer must be an https URL, or http on loopback, and is {name}.")
-        if not audience:
-            raise SettingError("oidc_issuer needs oidc_audience: whom its tokens must be for.")
         self.name = name
         self._audience = audience
         self._fetch = fetch or fetch_small
@@ -145,7 +141,8 @@ class OidcIssuer:
         )
         if found.issuer != self.name:
             raise ServiceError("The discovery document is that of another issuer.")
-        if not _is_safe(found.jwks_uri, http_allowed=self.name.startswith("http:")):
+        schemes = ("https", urlsplit(self.name).scheme)
+        if not is_secure(found.jwks_uri) or urlsplit(found.jwks_uri).scheme not in schemes:
             raise ServiceError("The keys are not at an https URL.")
         keys = read_jwks(self._fetch(found.jwks_uri))
         if not keys:
@@ -187,17 +184,3 @@ def fetch_small(url: str) -> bytes:
             if time.monotonic() > deadline:
                 raise ServiceError(f"{url} took more than {TIMEOUT_SECONDS} s.")
     return bytes(content)
-
-
-def _is_safe(url: str, http_allowed: bool) -> bool:
-    parts = urlsplit(url)
-    if parts.scheme == "http":
-        return http_allowed and _is_loopback(parts.hostname or "")
-    return parts.scheme == "https" and bool(parts.hostname)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
