@@ -131,7 +131,7 @@ def test_whoever_guesses_secrets_is_slowed_down_and_others_are_not(http, service
     assert int(answers[-1].headers["retry-after"]) >= 1
     for number in range(1_000):
         services.sign_ins.failed(f"192.0.2.{number % 250}", f"client/{made.client_id}")
-    services.clock.now += 900
+    services.clock.now += 30
     assert http.post("/v1/token", json=right).status_code == 200
 
 
