@@ -68,7 +68,18 @@ NOT_PERSONAL = frozenset(
 """Fields whose values are words of ours, times, or ids that a log may name."""
 
 ORDINARY = frozenset(
-    {"127.0.0.1", "default", "cloudpulse", "events:write", "events:read", "application", "mobile", "desktop", "origin"}
+    {
+        "127.0.0.1",
+        "default",
+        "cloudpulse",
+        "events:write",
+        "events:read",
+        "application",
+        "mobile",
+        "desktop",
+        "origin",
+        "remove",
+    }
 )
 """Values that logs hold for other reasons."""
 
