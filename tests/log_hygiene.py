@@ -211,7 +211,7 @@ def find_leaks(text: str, values: Values) -> list[str]:
 
 def _forms(value: str) -> set[str]:
     """A value as it may stand in a log: plain, in JSON, in a URL."""
-    return {value, json.dumps(value, ensure_ascii=False)[1:-1], quote(value).lower()}
+    return {value, json.dumps(value, ensure_ascii=False)[1:-1], quote(value, errors="surrogatepass").lower()}
 
 
 def _line_of(text: str, value: str) -> str:
