@@ -94,9 +94,9 @@ def test_a_token_is_printed_and_nothing_else(run, data):
     assert principal.scopes == {"events:write", "admin"}
 
 
-@pytest.mark.parametrize("command", ["token", "verify"])
+@pytest.mark.parametrize("command", ["token", "verify", "rotate", "clients list", "clients rotate a", "keys remove a"])
 def test_a_folder_without_data_is_named_and_not_made(tmp_path, command):
-    result = CliRunner().invoke(app, [command, "--data", str(tmp_path / "nothing")])
+    result = CliRunner().invoke(app, [*command.split(), "--data", str(tmp_path / "nothing")])
     assert (result.exit_code, result.stdout) == (1, "")
     assert "there is no CloudPulse data in" in result.stderr
     assert not (tmp_path / "nothing").exists()
@@ -275,6 +275,96 @@ def test_clients_go_through_the_server_that_runs(run, server):
     assert json.loads(run("clients", "rotate", "a").stdout)["client_secret"] == "c"
     server.answers["/v1/clients/a"] = ""
     assert run("clients", "remove", "a").exit_code == 0
+
+
+def test_limits_and_overlaps_are_set_in_a_stopped_folder(run, data):
+    (data / "server.json").unlink()
+    made = json.loads(run("clients", "add", "shop", "--limit", "60").stdout)
+    client = made["client_id"]
+
+    def listed():
+        return json.loads(run("clients", "list", "--json").stdout)[0]
+
+    assert listed()["requests_per_minute"] == 60
+    assert run("clients", "limit", client, "none").exit_code == 0
+    assert listed()["requests_per_minute"] is None
+    assert json.loads(run("clients", "rotate", client).stdout)["previous_expires_at"] == listed()["previous_expires_at"]
+    assert json.loads(run("clients", "rotate", client, "--keep", "0").stdout)["previous_expires_at"] is None
+    assert listed()["previous_expires_at"] is None
+    assert run("clients", "limit", "nobody", "5").exit_code == 1
+    assert run("clients", "remove", client).exit_code == 0
+    assert noted(data) == [
+        ("cloudpulse-cli", f"client_{action}", f"client/{client}")
+        for action in ("added", "changed", "rotated", "rotated", "removed")
+    ]
+
+
+def test_write_keys_are_managed_in_a_stopped_folder(run, data):
+    (data / "server.json").unlink()
+    made = json.loads(run("keys", "add", "shop", "--origin", "https://Shop.example", "--app", "web").stdout)
+    renewed = json.loads(run("keys", "rotate", made["key_id"], "--keep", "60").stdout)
+    keys = wiring.local_write_keys(Settings(data=data))
+    for one in (made, renewed):
+        assert keys.verify(one["write_key"], "https://shop.example").app == "web"
+    assert json.loads(run("keys", "list", "--json").stdout)[0]["previous_expires_at"] == renewed["previous_expires_at"]
+    assert "https://shop.example" in run("keys", "list").stdout
+    bad = run("keys", "add", "shop", "--origin", "https://shop.example/path")
+    assert (bad.exit_code, "is no origin" in bad.stderr) == (1, True)
+    assert [run("keys", "remove", made["key_id"]).exit_code for _ in range(2)] == [0, 1]
+    assert noted(data) == [
+        ("cloudpulse-cli", f"write_key_{action}", f"write_key/{made['key_id']}")
+        for action in ("added", "rotated", "removed")
+    ]
+
+
+def test_write_keys_limits_and_rotation_go_through_the_server_that_runs(run, server):
+    server.answers["/v1/write-keys"] = {"key_id": "a", "write_key": "wk_a_b"}
+    assert json.loads(run("keys", "add", "shop", "--origin", "*").stdout) == server.answers["/v1/write-keys"]
+    server.answers["/v1/write-keys/a/rotate"] = {"key_id": "a", "write_key": "wk_a_c"}
+    assert json.loads(run("keys", "rotate", "a", "--keep", "0").stdout)["write_key"] == "wk_a_c"
+    assert server.paths[-1] == "/v1/write-keys/a/rotate?keep_previous_seconds=0"
+    server.answers["/v1/write-keys/a"] = server.answers["/v1/clients/a"] = ""
+    assert run("keys", "remove", "a").exit_code == 0
+    assert run("clients", "limit", "a", "5").exit_code == 0
+    server.answers["/v1/rotate"] = {"rotated": ["signing"], "previous_expires_at": "2026-03-09T14:22:31Z"}
+    said = run("rotate").stdout
+    assert (said.count("\n"), "2026-03-09 14:22:31Z" in said) == (1, True)
+
+
+def test_signing_secrets_rotate_in_a_stopped_folder(run, data):
+    settings = Settings(data=data)
+    tokens = wiring.local_tokens(settings)
+    before = tokens.issue("c", ["admin"], "default", 60)
+    (data / "server.json").unlink()
+    assert run("rotate").stdout.count("\n") == 1
+    assert len(tokens.keys(0)) == 2
+    verifier = wiring.verifier(settings, tokens, wiring.local_user_tokens(settings))
+    assert verifier.verify(before).client_id == "c"
+    assert noted(data) == [("cloudpulse-cli", "signing_rotated", name) for name in ("signing", "user_signing")]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["token", "--ttl", "86401"],
+        ["token", "--ttl", "0"],
+        ["clients", "limit", "a", "0"],
+        ["clients", "limit", "a", "many"],
+        ["clients", "add", "a", "--limit", "0"],
+        ["clients", "rotate", "a", "--keep", "2592001"],
+        ["keys", "add", "a"],
+    ],
+)
+def test_wrong_usage_of_what_lets_others_in(run, arguments):
+    result = run(*arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr
+
+
+def noted(data):
+    """What the audit log of a folder holds: (actor, action, subject)."""
+    entries = map(json.loads, (data / "audit.ndjson").read_text().splitlines())
+    return [(entry["actor"], entry["action"], entry["subject"]) for entry in entries]
 
 
 def test_events_are_encoded_as_the_server_reads_them():
