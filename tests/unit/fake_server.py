@@ -73,7 +73,7 @@ class FakeServer:
             def do_GET(self) -> None:
                 self._answer()
 
-            do_POST = do_DELETE = do_GET  # noqa: N815 - the names that http.server looks for
+            do_POST = do_PATCH = do_DELETE = do_GET  # noqa: N815 - the names that http.server looks for
 
             def _answer(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
