@@ -102,9 +102,9 @@ def test_amend_changes_the_current_value_alone(secrets):
     first = secrets.put("signing", "one", NOW)
     second = secrets.put("signing", "two", NOW + 10, keep_previous_seconds=60)
     secrets.put("other", "three", NOW)
-    assert secrets.amend("signing", "changed")
+    assert secrets.amend("signing", "amended-value")
     current, previous = secrets.versions("signing", NOW + 69)
-    assert (current.version, current.value, current.created_at) == (second.version, "changed", NOW + 10)
+    assert (current.version, current.value, current.created_at) == (second.version, "amended-value", NOW + 10)
     assert (previous.version, previous.value, previous.expires_at) == (first.version, "one", NOW + 70)
     assert values(secrets, "other") == ["three"]
 
