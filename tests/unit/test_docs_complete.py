@@ -93,3 +93,13 @@ def test_mechanisms_are_listed_with_the_tests_that_guard_them():
     assert set().union(*said.values()) == set(listed)
     assert [(test, number) for number, tests in listed.items() for test in tests if number not in said[test]] == []
     assert all(listed.values())
+
+
+def test_what_is_defended_names_code_and_tests_that_are_there():
+    defended = re.findall(r"^\|.*\| (`\S.*`) \| (`tests/.*`) \|$", (ROOT / "SECURITY.md").read_text(), re.MULTILINE)
+    assert defended
+    for places, tests in defended:
+        paths = [ROOT / path for path in re.findall(r"`(\S+)`", tests)]
+        for path in re.findall(r"`(\S+)`", places):
+            paths.append(ROOT / path if path.startswith("examples/") else ROOT / "src" / "cloudpulse" / path)
+        assert [path for path in paths if not path.exists()] == []
