@@ -134,6 +134,21 @@ def test_every_token_lives_to_its_end_and_old_keys_no_longer(open_world):
     assert world.secrets.expire(NOW + 10 * DAY) == 0
 
 
+def test_all_tokens_that_are_out_can_be_ended(open_world):
+    world = open_world()
+    out = [world.tokens.issue("c", ["admin"], "default", 1_000), world.user_tokens.issue("u", ["admin"], 1_000)]
+    world.rotation.sign_anew()
+    out += [world.tokens.issue("c", ["admin"], "default", 1_000), world.user_tokens.issue("u", ["admin"], 1_000)]
+    for token in out:
+        world.verifier.verify(token)
+    world.rotation.sign_anew(end_previous=True)
+    world.now += 5
+    for token in out:
+        with pytest.raises(Unauthorized):
+            world.verifier.verify(token)
+    world.verifier.verify(world.tokens.issue("c", ["admin"], "default", 60))
+
+
 def test_the_look_takes_what_has_ended_out_of_the_file(open_world):
     world = open_world(token_max_ttl_seconds=1_000, session_days=1)
     world.tokens.issue("c", ["admin"], "default", 60)

@@ -1,8 +1,9 @@
 """New signing secrets on demand."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from litestar import Request, post
+from litestar.params import QueryParameter
 
 from cloudpulse.api.audit import audit
 from cloudpulse.api.clients import ADMIN
@@ -10,9 +11,12 @@ from cloudpulse.auth.rotation import SignedAnew
 
 
 @post("/v1/rotate", guards=ADMIN, status_code=200, sync_to_thread=True)
-def rotate_signing(request: Request[Any, Any, Any]) -> SignedAnew:
+def rotate_signing(
+    request: Request[Any, Any, Any],
+    end_previous: Annotated[bool, QueryParameter(description="End all tokens that are out, too.")] = False,
+) -> SignedAnew:
     """Sign tokens with new secrets from now on; those before stay valid until the longest token has ended."""
-    done: SignedAnew = request.app.state.services.rotation.sign_anew()
+    done: SignedAnew = request.app.state.services.rotation.sign_anew(end_previous)
     for name in done.rotated:
         audit(request, "signing_rotated", name)
     return done

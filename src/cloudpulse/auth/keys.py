@@ -52,7 +52,7 @@ class SigningKeys(Generic[Key]):
                 keys = self.read() or self.rotate()
         return next(iter(keys.items()))
 
-    def rotate(self) -> Mapping[str, Key]:
-        """Sign with a new key from now on."""
-        self._secrets.put(self._name, self._make(), int(self._now()), self._keep_seconds)
+    def rotate(self, end_previous: bool = False) -> Mapping[str, Key]:
+        """Sign with a new key from now on; with ``end_previous`` no other key verifies any more."""
+        self._secrets.put(self._name, self._make(), int(self._now()), 0 if end_previous else self._keep_seconds)
         return self.read()

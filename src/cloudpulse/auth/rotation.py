@@ -27,15 +27,15 @@ DAY_SECONDS = 86_400
 class Signer(Protocol):
     """Signs with a named secret."""
 
-    def rotate(self) -> None:
-        """Sign with a new secret; those before stay valid until the longest token has ended."""
+    def rotate(self, end_previous: bool = False) -> None:
+        """Sign with a new secret; those before stay valid until the longest token has ended, or end now."""
 
 
 class SignedAnew(msgspec.Struct, frozen=True, kw_only=True):
-    """The signing secrets that were renewed, and until when those before are valid."""
+    """The signing secrets that were renewed, and until when those before are valid; None when they have ended."""
 
     rotated: tuple[str, ...]
-    previous_expires_at: dt.datetime
+    previous_expires_at: dt.datetime | None
 
 
 class Rotation:
@@ -61,12 +61,12 @@ class Rotation:
         self._audit = audit
         self._now = now
 
-    def sign_anew(self) -> SignedAnew:
-        """Renew all signing secrets now."""
+    def sign_anew(self, end_previous: bool = False) -> SignedAnew:
+        """Renew all signing secrets now; with ``end_previous`` every token that is out ends."""
         ends = dt.datetime.fromtimestamp(int(self._now()) + self._settings.token_max_ttl_seconds, dt.UTC)
         for signer in self._signers.values():
-            signer.rotate()
-        return SignedAnew(rotated=tuple(self._signers), previous_expires_at=ends)
+            signer.rotate(end_previous)
+        return SignedAnew(rotated=tuple(self._signers), previous_expires_at=None if end_previous else ends)
 
     def look(self) -> None:
         """Renew what is due."""

@@ -82,9 +82,9 @@ class TokenService:
         kid, key = self._keys.newest()
         return jwt.encode(claims, key, self.algorithm, headers={"kid": kid})
 
-    def rotate(self) -> None:
-        """Sign with a new secret; those before stay valid until the longest token has ended."""
-        self._keys.rotate()
+    def rotate(self, end_previous: bool = False) -> None:
+        """Sign with a new secret; those before stay valid until the longest token has ended, or end now."""
+        self._keys.rotate(end_previous)
 
     def keys(self, now: float) -> Mapping[str, str]:
         """The valid secrets by kid."""

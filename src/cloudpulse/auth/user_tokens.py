@@ -64,9 +64,9 @@ class UserTokens:
         kid, key = self._keys.newest()
         return jwt.encode(claims, key, self.algorithm, headers={"kid": kid})
 
-    def rotate(self) -> None:
-        """Sign with a new key; those before stay valid until the longest token has ended."""
-        self._keys.rotate()
+    def rotate(self, end_previous: bool = False) -> None:
+        """Sign with a new key; those before stay valid until the longest token has ended, or end now."""
+        self._keys.rotate(end_previous)
 
     def jwks(self) -> tuple[Jwk, ...]:
         """The public halves of all valid keys, the newest first."""

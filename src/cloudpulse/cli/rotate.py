@@ -1,5 +1,7 @@
 """``cloudpulse rotate``: new signing secrets, through the server when one runs, else in the data folder."""
 
+from typing import Annotated
+
 import msgspec
 import typer
 
@@ -12,16 +14,25 @@ app = typer.Typer(add_completion=False)
 
 
 @app.command()
-def rotate(data: Data = None, url: Url = None, token: Token = None) -> None:
+def rotate(
+    end_previous: Annotated[bool, typer.Option("--end-previous", help="End all tokens that are out, too.")] = False,
+    data: Data = None,
+    url: Url = None,
+    token: Token = None,
+) -> None:
     """Sign tokens with new secrets from now on; those before stay valid until the longest token has ended."""
     settings = load({"data": data})
     with server_of(settings, url, token) as server:
         if server is not None:
-            done = server.request("POST", "/v1/rotate").json()
+            done = server.request("POST", "/v1/rotate", params={"end_previous": end_previous}).json()
         else:
             require_data(settings)
-            done = msgspec.to_builtins(wiring.local_rotation(settings, wiring.local_clients(settings)).sign_anew())
+            rotation = wiring.local_rotation(settings, wiring.local_clients(settings))
+            done = msgspec.to_builtins(rotation.sign_anew(end_previous))
             for name in done["rotated"]:
                 audit(settings, "signing_rotated", name)
+    if end_previous:
+        typer.echo("Tokens are signed with new secrets; those issued before are not valid any more.")
+        return
     until = shown_time(done["previous_expires_at"])
     typer.echo(f"Tokens are signed with new secrets; those issued before stay valid until they end, {until} at last.")
