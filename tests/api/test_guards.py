@@ -207,6 +207,7 @@ def test_discovery(http, services):
     )
     arrays = ("response_types_supported", "subject_types_supported", "id_token_signing_alg_values_supported")
     assert all(body[name] for name in arrays)
+    assert body["token_endpoint_auth_methods_supported"] == ["client_secret_basic", "client_secret_post"]
 
 
 def test_an_installation_trusts_another_of_its_kind(http, services):

@@ -8,6 +8,7 @@ from litestar.exceptions import HTTPException
 from litestar.types import ControllerRouterHandler
 
 from cloudpulse.api.clients import client_routes
+from cloudpulse.api.concurrency import ConcurrencyLimit
 from cloudpulse.api.docs import UnionRows, docs_routes, openapi_config
 from cloudpulse.api.errors import render
 from cloudpulse.api.event_list import event_list_routes
@@ -21,7 +22,6 @@ from cloudpulse.api.realtime import realtime_routes
 from cloudpulse.api.rotate import rotate_routes
 from cloudpulse.api.sign_in import sign_in_routes
 from cloudpulse.api.token import token_routes
-from cloudpulse.api.turns import Turns
 from cloudpulse.api.users import user_routes
 from cloudpulse.api.well_known import well_known_routes
 from cloudpulse.api.write_keys import write_key_routes
@@ -49,7 +49,7 @@ def create_app(services: Any) -> Litestar:
     """The application over ``services``, which its handlers find at ``request.app.state.services``."""
     app = Litestar(
         ROUTES,
-        state=State({"services": services, "turns": Turns()}),
+        state=State({"services": services, "hashing": ConcurrencyLimit()}),
         exception_handlers={HTTPException: render, Exception: render},
         openapi_config=openapi_config,
         plugins=[UnionRows()],

@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Request, Response, delete, get, patch, post
+from litestar import Request, delete, get, patch, post
 from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from cloudpulse.api.audit import audit
@@ -17,7 +17,6 @@ from cloudpulse.auth.credentials import (
 )
 
 ADMIN = [requires("admin")]
-NO_STORE = {"Cache-Control": "no-store"}
 
 ClientId = Annotated[str, PathParameter(max_length=64, description="The id of a client.")]
 RequestsPerMinute = Annotated[int, msgspec.Meta(ge=1, le=MAX_REQUESTS_PER_MINUTE)]
@@ -28,7 +27,7 @@ KeepPrevious = Annotated[
 
 
 class ClientRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A client to be; its events belong to ``app``."""
+    """A new client; its events belong to ``app``."""
 
     name: str
     scopes: tuple[str, ...] = ("events:write",)
@@ -55,11 +54,12 @@ def list_clients(request: Request[Any, Any, Any]) -> ClientList:
 
 
 @post("/v1/clients", guards=ADMIN, sync_to_thread=True)
-def add_client(request: Request[Any, Any, Any], data: JSONBody[ClientRequest]) -> Response[NewSecret]:
+def add_client(request: Request[Any, Any, Any], data: JSONBody[ClientRequest]) -> NewSecret:
     """A new client; its secret is shown this once."""
-    created = request.app.state.services.clients.add(data.name, data.scopes, data.app, data.requests_per_minute)
+    clients = request.app.state.services.clients
+    created: NewSecret = clients.add(data.name, data.scopes, data.app, data.requests_per_minute)
     audit(request, "client_added", PREFIX + created.client_id)
-    return Response(created, headers=NO_STORE)
+    return created
 
 
 @patch("/v1/clients/{client_id:str}", guards=ADMIN, status_code=204, sync_to_thread=True)
@@ -74,11 +74,11 @@ def rotate_client(
     request: Request[Any, Any, Any],
     client_id: ClientId,
     keep_previous_seconds: KeepPrevious = ROTATION_OVERLAP_SECONDS,
-) -> Response[RotatedSecret]:
+) -> RotatedSecret:
     """A new secret for a client; the one before is accepted for another day, or as long as asked; older ones end."""
-    renewed = request.app.state.services.clients.rotate(client_id, keep_previous_seconds)
+    renewed: RotatedSecret = request.app.state.services.clients.rotate(client_id, keep_previous_seconds)
     audit(request, "client_rotated", PREFIX + client_id)
-    return Response(renewed, headers=NO_STORE)
+    return renewed
 
 
 @delete("/v1/clients/{client_id:str}", guards=ADMIN, sync_to_thread=True)

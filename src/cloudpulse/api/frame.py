@@ -30,7 +30,7 @@ from cloudpulse import telemetry
 from cloudpulse.api.cors import PREFLIGHT, Headers, cors_headers
 from cloudpulse.api.errors import render
 from cloudpulse.api.guards import ScopeGuard
-from cloudpulse.api.limits import quota_headers
+from cloudpulse.api.rate_limits import quota_headers
 
 SECURITY_HEADERS = {
     b"x-content-type-options": b"nosniff",

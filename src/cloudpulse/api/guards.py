@@ -12,7 +12,7 @@ from litestar.connection import ASGIConnection
 from litestar.handlers.base import BaseRouteHandler
 
 from cloudpulse import telemetry
-from cloudpulse.api.limits import admit
+from cloudpulse.api.rate_limits import admit
 from cloudpulse.auth.tokens import Principal, Scope
 from cloudpulse.auth.verify import KeysWanted
 from cloudpulse.auth.write_keys import MARK

@@ -16,7 +16,7 @@ from litestar.handlers.base import BaseRouteHandler
 
 from cloudpulse import telemetry
 from cloudpulse.api.audit import UNKNOWN, audit
-from cloudpulse.api.limits import enter_sign_in
+from cloudpulse.api.rate_limits import enter_sign_in
 from cloudpulse.api.token import JSON, Token
 from cloudpulse.auth.sessions import Session
 from cloudpulse.auth.users import Account, email_key
@@ -32,17 +32,16 @@ from cloudpulse.errors import (
 COOKIE = "cloudpulse_refresh"
 COOKIE_PATH = "/v1/auth"
 MAX_BODY_BYTES = 4 * 1024
-NO_STORE = {"Cache-Control": "no-store"}
 
 
-class Credentials(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class SignInRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a person types."""
 
     email: str
     password: str
 
     def __repr__(self) -> str:
-        return "Credentials(email=***, password=***)"
+        return "SignInRequest(email=***, password=***)"
 
 
 async def own_origin(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
@@ -60,7 +59,7 @@ async def own_origin(connection: ASGIConnection[Any, Any, Any, Any], handler: Ba
     status_code=200,
     guards=[own_origin],
     request_max_body_size=MAX_BODY_BYTES,
-    opt={"body": {JSON: Credentials}, "problems": (401, 403, 429)},
+    opt={"body": {JSON: SignInRequest}, "problems": (401, 403, 429)},
 )
 async def sign_in(request: Request[Any, Any, Any]) -> Response[Token]:
     """Exchange an e-mail address and a password for an access token and a refresh token, which is a cookie."""
@@ -68,7 +67,7 @@ async def sign_in(request: Request[Any, Any, Any]) -> Response[Token]:
     name = email_key(given.email)
     try:
         address = enter_sign_in(request, name)
-        token, session = await request.app.state.turns.run(_sign_in, request, given, address, name)
+        token, session = await request.app.state.hashing.run(_sign_in, request, given, address, name)
     except (InvalidCredentials, RateLimited) as exc:
         telemetry.sign_ins.labels("limited" if isinstance(exc, RateLimited) else "refused").inc()
         raise
@@ -87,22 +86,22 @@ async def refresh(request: Request[Any, Any, Any]) -> Response[Token]:
 async def sign_out(request: Request[Any, Any, Any]) -> Response[None]:
     """End the sign-in that the cookie belongs to, if there is one; access tokens end by themselves."""
     await sync_to_thread(_sign_out, request)
-    return Response(None, headers=NO_STORE, cookies=[_cookie(request, "", 0)])
+    return Response(None, cookies=[_cookie(request, "", 0)])
 
 
 sign_in_routes = [sign_in, refresh, sign_out]
 
 
-async def _read(request: Request[Any, Any, Any]) -> Credentials:
+async def _read(request: Request[Any, Any, Any]) -> SignInRequest:
     if request.content_type[0] != JSON:
         raise UnsupportedMedia(f"Send {JSON}.")
     try:
-        return msgspec.json.decode(await request.body(), type=Credentials)
+        return msgspec.json.decode(await request.body(), type=SignInRequest)
     except msgspec.MsgspecError as exc:
         raise InvalidParameter(f"{exc}.") from exc
 
 
-def _sign_in(request: Request[Any, Any, Any], given: Credentials, address: str, name: str) -> tuple[Token, Session]:
+def _sign_in(request: Request[Any, Any, Any], given: SignInRequest, address: str, name: str) -> tuple[Token, Session]:
     services = request.app.state.services
     try:
         account = services.users.authenticate(given.email, given.password)
@@ -152,7 +151,7 @@ def _token(services: Any, account: Account) -> Token:
 
 
 def _answer(request: Request[Any, Any, Any], token: Token, session: Session) -> Response[Token]:
-    return Response(token, headers=NO_STORE, cookies=[_cookie(request, session.token, session.expires_in)])
+    return Response(token, cookies=[_cookie(request, session.token, session.expires_in)])
 
 
 def _cookie(request: Request[Any, Any, Any], value: str, max_age: int) -> Cookie:

@@ -6,11 +6,11 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 import msgspec
-from litestar import Request, Response, get, post
+from litestar import Request, get, post
 from litestar.concurrency import sync_to_thread
 
 from cloudpulse.api.audit import UNKNOWN, audit
-from cloudpulse.api.limits import enter_sign_in
+from cloudpulse.api.rate_limits import enter_sign_in
 from cloudpulse.auth.clients import PREFIX
 from cloudpulse.errors import InvalidClient, InvalidParameter, UnsupportedMedia
 
@@ -57,7 +57,7 @@ class PublicConfig(msgspec.Struct, frozen=True, kw_only=True):
     request_max_body_size=MAX_BODY_BYTES,
     opt={"body": {FORM: TokenRequest, JSON: TokenRequest}, "problems": (401, 429)},
 )
-async def issue_token(request: Request[Any, Any, Any]) -> Response[Token]:
+async def issue_token(request: Request[Any, Any, Any]) -> Token:
     """Exchange a client id and its secret, in the body or by HTTP Basic, for a bearer token."""
     asked = await _read(request)
     audience = request.app.state.services.settings.audience
@@ -66,8 +66,7 @@ async def issue_token(request: Request[Any, Any, Any]) -> Response[Token]:
     if asked.audience not in (None, audience):
         raise InvalidParameter(f"audience must be {audience}.")
     client_id, client_secret = _credentials(request, asked)
-    token = await sync_to_thread(_issue, request, client_id, client_secret)
-    return Response(token, headers={"Cache-Control": "no-store"})
+    return await sync_to_thread(_issue, request, client_id, client_secret)
 
 
 @get("/v1/config", sync_to_thread=False)

@@ -6,7 +6,7 @@ An admin may remove every user, also the last one: the command line works on the
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Request, Response, delete, get, post
+from litestar import Request, delete, get, post
 from litestar.params import JSONBody, PathParameter
 
 from cloudpulse.api.audit import audit
@@ -14,13 +14,12 @@ from cloudpulse.api.guards import requires
 from cloudpulse.auth.users import NewPassword, User
 
 ADMIN = [requires("admin")]
-NO_STORE = {"Cache-Control": "no-store"}
 
 UserId = Annotated[str, PathParameter(max_length=64, description="The id of a user.")]
 
 
 class UserRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A user to be; the password is generated unless it is given. Without groups the user may sign in, and no more."""
+    """A new user; the password is generated unless it is given. Without groups the user may sign in, and no more."""
 
     email: str
     groups: tuple[str, ...] = ("events:read",)
@@ -31,7 +30,7 @@ class UserRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class PasswordRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A password to be; it is generated unless it is given."""
+    """A new password; it is generated unless it is given."""
 
     password: str | None = None
 
@@ -52,18 +51,20 @@ def list_users(request: Request[Any, Any, Any]) -> UserList:
 
 
 @post("/v1/users", guards=ADMIN)
-async def add_user(request: Request[Any, Any, Any], data: JSONBody[UserRequest]) -> Response[NewPassword]:
+async def add_user(request: Request[Any, Any, Any], data: JSONBody[UserRequest]) -> NewPassword:
     """A new user; a generated password is shown this once."""
-    return Response(await request.app.state.turns.run(_add, request, data), headers=NO_STORE)
+    made: NewPassword = await request.app.state.hashing.run(_add, request, data)
+    return made
 
 
 @post("/v1/users/{user_id:str}/rotate", guards=ADMIN, status_code=200)
 async def rotate_password(
     request: Request[Any, Any, Any], user_id: UserId, data: JSONBody[PasswordRequest | None] = None
-) -> Response[NewPassword]:
+) -> NewPassword:
     """Another password for a user; all sign-ins of the user end, and access tokens by themselves."""
     password = data.password if data else None
-    return Response(await request.app.state.turns.run(_set_password, request, user_id, password), headers=NO_STORE)
+    made: NewPassword = await request.app.state.hashing.run(_set_password, request, user_id, password)
+    return made
 
 
 @delete("/v1/users/{user_id:str}", guards=ADMIN, sync_to_thread=True)

@@ -27,7 +27,7 @@ class Discovery(msgspec.Struct, frozen=True, kw_only=True):
     subject_types_supported: tuple[str, ...] = ("public",)
     id_token_signing_alg_values_supported: tuple[str, ...] = ("RS256",)
     grant_types_supported: tuple[str, ...] = ("client_credentials",)
-    token_endpoint_auth_methods_supported: tuple[str, ...] = ("client_secret_post",)
+    token_endpoint_auth_methods_supported: tuple[str, ...] = ("client_secret_basic", "client_secret_post")
     scopes_supported: tuple[str, ...] = SCOPES
 
 

@@ -3,11 +3,11 @@
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Request, Response, delete, get, post
+from litestar import Request, delete, get, post
 from litestar.params import JSONBody, PathParameter
 
 from cloudpulse.api.audit import audit
-from cloudpulse.api.clients import ADMIN, NO_STORE, KeepPrevious, RequestsPerMinute
+from cloudpulse.api.clients import ADMIN, KeepPrevious, RequestsPerMinute
 from cloudpulse.auth.credentials import DEFAULT_APP, ROTATION_OVERLAP_SECONDS
 from cloudpulse.auth.write_keys import PREFIX, NewKey, RotatedKey, WriteKey
 
@@ -15,7 +15,7 @@ KeyId = Annotated[str, PathParameter(max_length=64, description="The id of a wri
 
 
 class WriteKeyRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A write key to be, for pages of these origins (``https://shop.example``), or for any: ``*`` alone."""
+    """A new write key, for pages of these origins (``https://shop.example``), or for any: ``*`` alone."""
 
     name: str
     origins: tuple[str, ...]
@@ -36,12 +36,12 @@ def list_write_keys(request: Request[Any, Any, Any]) -> WriteKeyList:
 
 
 @post("/v1/write-keys", guards=ADMIN, sync_to_thread=True)
-def add_write_key(request: Request[Any, Any, Any], data: JSONBody[WriteKeyRequest]) -> Response[NewKey]:
+def add_write_key(request: Request[Any, Any, Any], data: JSONBody[WriteKeyRequest]) -> NewKey:
     """A new write key, which is shown this once."""
     keys = request.app.state.services.write_keys
-    created = keys.add(data.name, data.origins, data.app, data.requests_per_minute)
+    created: NewKey = keys.add(data.name, data.origins, data.app, data.requests_per_minute)
     audit(request, "write_key_added", PREFIX + created.key_id)
-    return Response(created, headers=NO_STORE)
+    return created
 
 
 @post("/v1/write-keys/{key_id:str}/rotate", guards=ADMIN, status_code=200, sync_to_thread=True)
@@ -49,11 +49,11 @@ def rotate_write_key(
     request: Request[Any, Any, Any],
     key_id: KeyId,
     keep_previous_seconds: KeepPrevious = ROTATION_OVERLAP_SECONDS,
-) -> Response[RotatedKey]:
+) -> RotatedKey:
     """A new key in the place of one, which is accepted for another day, or as long as asked; older ones end."""
-    renewed = request.app.state.services.write_keys.rotate(key_id, keep_previous_seconds)
+    renewed: RotatedKey = request.app.state.services.write_keys.rotate(key_id, keep_previous_seconds)
     audit(request, "write_key_rotated", PREFIX + key_id)
-    return Response(renewed, headers=NO_STORE)
+    return renewed
 
 
 @delete("/v1/write-keys/{key_id:str}", guards=ADMIN, sync_to_thread=True)

@@ -1,11 +1,11 @@
-"""Work that runs a little at a time."""
+"""A limit of functions that run at once."""
 
 import asyncio
 import threading
 
 import pytest
 
-from cloudpulse.api.turns import AT_ONCE, MAX_WAITING, Turns
+from cloudpulse.api.concurrency import MAX_RUNNING, MAX_WAITING, ConcurrencyLimit
 from cloudpulse.errors import Overloaded
 
 
@@ -22,25 +22,25 @@ def test_so_many_run_at_once_so_many_wait_and_the_next_is_refused():
         return "done"
 
     async def main() -> None:
-        turns = Turns()
-        tasks = [asyncio.create_task(turns.run(work)) for _ in range(AT_ONCE + MAX_WAITING)]
-        while len(running) < AT_ONCE:
+        limit = ConcurrencyLimit()
+        tasks = [asyncio.create_task(limit.run(work)) for _ in range(MAX_RUNNING + MAX_WAITING)]
+        while len(running) < MAX_RUNNING:
             await asyncio.sleep(0.001)
         with pytest.raises(Overloaded):
-            await turns.run(work)
+            await limit.run(work)
         release.set()
         assert set(await asyncio.gather(*tasks)) == {"done"}
-        assert await turns.run(work) == "done"
+        assert await limit.run(work) == "done"
 
     asyncio.run(main())
-    assert max(most) == AT_ONCE
+    assert max(most) == MAX_RUNNING
 
 
-def test_who_fails_gives_the_turn_back():
+def test_a_failure_makes_room_for_the_next():
     async def main() -> None:
-        turns = Turns()
-        for _ in range(AT_ONCE + MAX_WAITING + 1):
+        limit = ConcurrencyLimit()
+        for _ in range(MAX_RUNNING + MAX_WAITING + 1):
             with pytest.raises(ZeroDivisionError):
-                await turns.run(lambda: 1 / 0)
+                await limit.run(lambda: 1 / 0)
 
     asyncio.run(main())

@@ -1,4 +1,4 @@
-"""Turns: work that fills a processor and memory runs a little at a time, and no more waits than can be done soon."""
+"""A limit of how many expensive functions run at the same time, and of how many calls wait for them."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,28 +8,28 @@ from litestar.concurrency import sync_to_thread
 
 from cloudpulse.errors import Overloaded
 
-AT_ONCE = 2
+MAX_RUNNING = 2
 MAX_WAITING = 20
-"""Two sign-ins take 50 ms: the last one waits half a second."""
+"""Two hashes of passwords take 50 ms: the last one waits half a second."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class Turns:
-    """Runs functions in threads, two at once. Those that wait hold no thread: queries need them."""
+class ConcurrencyLimit:
+    """Runs functions in threads, two at once. Calls that wait hold no thread: queries need the threads."""
 
     def __init__(self) -> None:
-        self._turn = asyncio.Semaphore(AT_ONCE)
+        self._running = asyncio.Semaphore(MAX_RUNNING)
         self._entered = 0
 
     async def run(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """What ``function`` returns; raises ``Overloaded`` when too many wait."""
-        if self._entered >= AT_ONCE + MAX_WAITING:
+        if self._entered >= MAX_RUNNING + MAX_WAITING:
             raise Overloaded("Too many sign in at this moment. Try again.")
         self._entered += 1
         try:
-            async with self._turn:
+            async with self._running:
                 return await sync_to_thread(function, *args, **kwargs)
         finally:
             self._entered -= 1
