@@ -70,6 +70,7 @@ NOT_PERSONAL = frozenset(
 ORDINARY = frozenset(
     {
         "127.0.0.1",
+        "stream",
         "default",
         "cloudpulse",
         "events:write",
