@@ -87,7 +87,7 @@ class RateLimited(UserError):
     status = 429
     title = "Too many requests"
 
-    def __init__(self, detail: str, quota: "Quota") -> None:
+    def __init__(self, detail: str, quota: Quota) -> None:
         super().__init__(detail)
         self.quota = quota
 

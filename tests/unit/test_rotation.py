@@ -119,7 +119,7 @@ def test_every_token_lives_to_its_end_and_old_keys_no_longer(open_world):
         people.append(world.user_tokens.issue("u", ["admin"], 1_000))
         for token in tokens + people:
             world.verifier.verify(token)
-        world.rotation.sign_anew()
+        world.rotation.rotate_signing()
         world.now += 1
     assert (len(world.kids("signing")), len(world.user_tokens.jwks())) == (5, 5)
     world.now = NOW + 999
@@ -137,11 +137,11 @@ def test_every_token_lives_to_its_end_and_old_keys_no_longer(open_world):
 def test_all_tokens_that_are_out_can_be_ended(open_world):
     world = open_world()
     out = [world.tokens.issue("c", ["admin"], "default", 1_000), world.user_tokens.issue("u", ["admin"], 1_000)]
-    world.rotation.sign_anew()
+    world.rotation.rotate_signing()
     out += [world.tokens.issue("c", ["admin"], "default", 1_000), world.user_tokens.issue("u", ["admin"], 1_000)]
     for token in out:
         world.verifier.verify(token)
-    world.rotation.sign_anew(end_previous=True)
+    world.rotation.rotate_signing(end_previous=True)
     world.now += 5
     for token in out:
         with pytest.raises(Unauthorized):
@@ -153,7 +153,7 @@ def test_the_look_takes_what_has_ended_out_of_the_file(open_world):
     world = open_world(token_max_ttl_seconds=1_000, session_days=1)
     world.tokens.issue("c", ["admin"], "default", 60)
     world.sessions.begin("0123456789abcdef", "p")
-    world.rotation.sign_anew()
+    world.rotation.rotate_signing()
     world.now += DAY - 1
     kept = world.sessions.begin("fedcba9876543210", "p")
     world.now += 1

@@ -10,7 +10,7 @@ from jwt.algorithms import RSAAlgorithm
 
 from cloudpulse.auth import user_tokens as user_tokens_module
 from cloudpulse.auth import verify as verify_module
-from cloudpulse.auth.keys import SigningKeys
+from cloudpulse.auth.signing_keys import SigningKeys
 from cloudpulse.auth.tokens import SIGNING_SECRET, TokenService
 from cloudpulse.auth.user_tokens import USER_SIGNING_SECRET, UserTokens
 from cloudpulse.auth.verify import KEYS_FRESH_SECONDS, Verifier

@@ -40,7 +40,7 @@ def test_a_user_gets_a_password_that_works(users):
     account = users.authenticate("ada@example.COM", made.password)
     assert (account.user_id, account.email, account.groups) == (made.user_id, "Ada@Example.com", ("events:read",))
     assert made.password not in repr(made)
-    assert users.known("ADA@example.com ") == account == users.find(made.user_id)
+    assert users.find_by_email("ADA@example.com ") == account == users.find(made.user_id)
 
 
 def test_a_chosen_password_is_not_shown_again(users):
@@ -54,7 +54,7 @@ def test_users_are_listed_by_address_with_the_time_they_were_made(users, clock):
     for email in ("b@x", "a@x"):
         users.add(email, [])
     clock.now += 100
-    users.set_password(users.known("a@x").user_id)
+    users.set_password(users.find_by_email("a@x").user_id)
     assert [(user.email, user.created_at.timestamp()) for user in users.list()] == [("a@x", NOW), ("b@x", NOW)]
     assert not hasattr(users.list()[0], "password_id")
 
@@ -88,7 +88,7 @@ def test_an_address_is_taken_once(users):
     users.add("jose\u0301@x", [])
     with pytest.raises(InvalidParameter):
         users.add("Jos\u00e9@x", [])
-    assert users.known("jose\u0301@x") == users.known("JOS\u00c9@x") is not None
+    assert users.find_by_email("jose\u0301@x") == users.find_by_email("JOS\u00c9@x") is not None
 
 
 class SlowSecrets(SqliteSecrets):
@@ -195,7 +195,7 @@ def test_a_hash_is_made_anew_when_the_parameters_change(users, secrets, monkeypa
     monkeypatch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
     users.add("ada@example.com", ["admin"], PASSWORD)
     monkeypatch.undo()
-    before = users.known("ada@example.com")
+    before = users.find_by_email("ada@example.com")
     users.authenticate("ada@example.com", PASSWORD)
     [version] = secrets.versions("user/ada@example.com", NOW)
     assert "m=32768,t=3,p=1" in version.value

@@ -7,16 +7,16 @@ from litestar.params import QueryParameter
 
 from cloudpulse.api.audit import audit
 from cloudpulse.api.clients import ADMIN
-from cloudpulse.auth.rotation import SignedAnew
+from cloudpulse.auth.rotation import SigningRotation
 
 
 @post("/v1/rotate", guards=ADMIN, status_code=200, sync_to_thread=True)
 def rotate_signing(
     request: Request[Any, Any, Any],
     end_previous: Annotated[bool, QueryParameter(description="End all tokens that are out, too.")] = False,
-) -> SignedAnew:
+) -> SigningRotation:
     """Sign tokens with new secrets from now on; those before stay valid until the longest token has ended."""
-    done: SignedAnew = request.app.state.services.rotation.sign_anew(end_previous)
+    done: SigningRotation = request.app.state.services.rotation.rotate_signing(end_previous)
     for name in done.rotated:
         audit(request, "signing_rotated", name)
     return done

@@ -107,7 +107,7 @@ def _sign_in(request: Request[Any, Any, Any], given: SignInRequest, address: str
         account = services.users.authenticate(given.email, given.password)
     except InvalidCredentials:
         services.sign_ins.failed(address, name)
-        known = services.users.known(given.email)
+        known = services.users.find_by_email(given.email)
         audit(request, "sign_in", f"user/{known.user_id}" if known else UNKNOWN, "refused", actor=UNKNOWN)
         raise
     services.sign_ins.succeeded(address, name)

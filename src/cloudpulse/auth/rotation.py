@@ -1,4 +1,4 @@
-"""Secrets do not grow old: signing secrets and, where wanted, those of clients are renewed while the old ones count.
+"""Rotation of signing secrets and, where the settings say so, of clients' secrets; old ones stay valid for a while.
 
 A client's new secret is prepared in a file, then stored, then published. After a crash a prepared secret that is stored
 is published by the next look, and one that is not is forgotten: at every moment the file that the owner reads holds a
@@ -7,12 +7,13 @@ secret that is valid, and for a day also after another has come.
 
 import datetime as dt
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import Any
 
 import msgspec
 
 from cloudpulse.auth.clients import PREFIX, Client, ClientService, RotatedSecret, new_secret
 from cloudpulse.auth.credentials import ROTATION_OVERLAP_SECONDS
+from cloudpulse.auth.local_issuer import LocalIssuer
 from cloudpulse.auth.secret_files import SecretFiles
 from cloudpulse.auth.sessions import SessionService
 from cloudpulse.errors import InvalidClient
@@ -24,14 +25,7 @@ ACTOR = "job/rotate"
 DAY_SECONDS = 86_400
 
 
-class Signer(Protocol):
-    """Signs with a named secret."""
-
-    def rotate(self, end_previous: bool = False) -> None:
-        """Sign with a new secret; those before stay valid until the longest token has ended, or end now."""
-
-
-class SignedAnew(msgspec.Struct, frozen=True, kw_only=True):
+class SigningRotation(msgspec.Struct, frozen=True, kw_only=True):
     """The signing secrets that were renewed, and until when those before are valid; None when they have ended."""
 
     rotated: tuple[str, ...]
@@ -45,7 +39,7 @@ class Rotation:
         self,
         settings: Settings,
         secrets: Secrets,
-        signers: Mapping[str, Signer],
+        signers: Mapping[str, LocalIssuer[Any]],
         clients: ClientService,
         sessions: SessionService,
         files: SecretFiles,
@@ -61,23 +55,23 @@ class Rotation:
         self._audit = audit
         self._now = now
 
-    def sign_anew(self, end_previous: bool = False) -> SignedAnew:
+    def rotate_signing(self, end_previous: bool = False) -> SigningRotation:
         """Renew all signing secrets now; with ``end_previous`` every token that is out ends."""
         ends = dt.datetime.fromtimestamp(int(self._now()) + self._settings.token_max_ttl_seconds, dt.UTC)
         for signer in self._signers.values():
             signer.rotate(end_previous)
-        return SignedAnew(rotated=tuple(self._signers), previous_expires_at=None if end_previous else ends)
+        return SigningRotation(rotated=tuple(self._signers), previous_expires_at=None if end_previous else ends)
 
     def look(self) -> None:
         """Renew what is due."""
-        self._rotate_signing()
+        self._rotate_old_signing()
         self._sessions.expire()
         self._secrets.expire(int(self._now()))
         self._finish()
         if self._settings.rotate_clients_days:
             self._rotate_clients(self._clients.list())
 
-    def _rotate_signing(self) -> None:
+    def _rotate_old_signing(self) -> None:
         for name, signer in self._signers.items():
             current = self._secrets.versions(name, int(self._now()))[:1]
             if current and is_due(current[0].created_at, self._now(), self._settings.rotate_signing_days):

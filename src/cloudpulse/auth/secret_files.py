@@ -19,16 +19,10 @@ class SecretFiles:
         self._folder = folder
 
     def prepare(self, secret: RotatedSecret) -> None:
-        """Keep a secret durably, out of its owner's sight."""
+        """Keep a secret durably in a file that its owner does not read yet."""
         self._folder.mkdir(mode=0o700, exist_ok=True)
         self._folder.chmod(0o700)
-        path = self._folder / f"{secret.client_id}{PREPARED}"
-        path.unlink(missing_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(msgspec.json.encode(secret) + b"\n")
-            file.flush()
-            os.fsync(descriptor)
+        write_private(self._folder / f"{secret.client_id}{PREPARED}", msgspec.json.encode(secret) + b"\n")
         self._sync_folder()
 
     def prepared(self) -> list[RotatedSecret]:
@@ -62,3 +56,13 @@ class SecretFiles:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Write a new file that only its owner may read, and sync it; one that is there goes first."""
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(descriptor)

@@ -4,11 +4,10 @@ import secrets as random
 from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any, Literal, get_args
 
-import jwt
 import msgspec
 
-from cloudpulse.auth.keys import SigningKeys
-from cloudpulse.errors import InvalidParameter
+from cloudpulse.auth.local_issuer import LocalIssuer
+from cloudpulse.auth.signing_keys import SigningKeys
 from cloudpulse.ports import Secrets
 from cloudpulse.settings import Settings
 
@@ -47,22 +46,18 @@ class _Claims(msgspec.Struct, frozen=True, kw_only=True):
     rpm: Annotated[int, msgspec.Meta(gt=0)] | None = None
 
 
-class TokenService:
+class TokenService(LocalIssuer[str]):
     """Issues the tokens of clients; ``now`` returns seconds since 1970.
 
     A token stays valid until it ends, also when its client is removed or rotated meanwhile; only a new signing
     secret that keeps no previous one ends all tokens.
     """
 
-    name = ISSUER
     algorithm = "HS256"
-    leeway_seconds = 0
 
     def __init__(self, secrets: Secrets, settings: Settings, now: Callable[[], float]) -> None:
-        self._audience = settings.audience
-        self._max_ttl_seconds = settings.token_max_ttl_seconds
-        self._now = now
-        self._keys = SigningKeys(secrets, SIGNING_SECRET, _new_secret, str, self._max_ttl_seconds, now)
+        keys = SigningKeys(secrets, SIGNING_SECRET, _new_secret, str, settings.token_max_ttl_seconds, now)
+        super().__init__(ISSUER, settings, keys, now)
 
     def issue(
         self,
@@ -73,29 +68,12 @@ class TokenService:
         requests_per_minute: int | None = None,
     ) -> str:
         """A token for ``client_id`` that ends ``ttl_seconds`` from now; raises ``InvalidParameter``."""
-        claims = new_claims(
-            ISSUER, self._audience, client_id, scopes, ttl_seconds, self._max_ttl_seconds, int(self._now())
-        )
-        claims["app"] = app
-        if requests_per_minute is not None:
-            claims["rpm"] = requests_per_minute
-        kid, key = self._keys.newest()
-        return jwt.encode(claims, key, self.algorithm, headers={"kid": kid})
-
-    def rotate(self, end_previous: bool = False) -> None:
-        """Sign with a new secret; those before stay valid until the longest token has ended, or end now."""
-        self._keys.rotate(end_previous)
+        limit = {} if requests_per_minute is None else {"rpm": requests_per_minute}
+        return self._signed(client_id, scopes, ttl_seconds, app=app, **limit)
 
     def keys(self, now: float) -> Mapping[str, str]:
         """The valid secrets by kid."""
-        return self._keys.read()
-
-    def awaited(self, kid: str, now: float) -> None:
-        """Nothing has to be fetched."""
-
-    def audience(self, claims: Mapping[str, Any]) -> str:
-        """What every token must be for."""
-        return self._audience
+        return self._signing_keys.read()
 
     def principal(self, claims: Mapping[str, Any]) -> Principal:
         """The client that verified claims speak of."""
@@ -107,22 +85,6 @@ class TokenService:
             expires_at=read.exp,
             requests_per_minute=read.rpm,
         )
-
-
-def new_claims(
-    issuer: str, audience: str, subject: str, scopes: Iterable[str], ttl_seconds: int, max_ttl_seconds: int, now: int
-) -> dict[str, Any]:
-    """The claims that all our tokens have; raises ``InvalidParameter`` when they would outlive their key."""
-    if not 0 < ttl_seconds <= max_ttl_seconds:
-        raise InvalidParameter(f"A token may live 1 to {max_ttl_seconds} seconds (token_max_ttl_seconds).")
-    return {
-        "iss": issuer,
-        "aud": audience,
-        "sub": subject,
-        "scope": " ".join(scopes),
-        "iat": now,
-        "exp": now + ttl_seconds,
-    }
 
 
 def _new_secret() -> str:

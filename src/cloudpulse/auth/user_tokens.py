@@ -14,8 +14,9 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from cloudpulse.auth.credentials import DEFAULT_APP
-from cloudpulse.auth.keys import SigningKeys
-from cloudpulse.auth.tokens import Principal, Seconds, new_claims
+from cloudpulse.auth.local_issuer import LocalIssuer
+from cloudpulse.auth.signing_keys import SigningKeys
+from cloudpulse.auth.tokens import Principal, Seconds
 from cloudpulse.ports import Secrets
 from cloudpulse.settings import Settings
 
@@ -41,36 +42,25 @@ class _Claims(msgspec.Struct, frozen=True, kw_only=True):
     exp: Seconds
 
 
-class UserTokens:
+class UserTokens(LocalIssuer[RSAPrivateKey]):
     """Issues the tokens of people under the URL of the installation; ``now`` returns seconds since 1970.
 
     The first call of ``issue`` or ``jwks`` makes the key, which takes a while: call them in a thread.
     """
 
     algorithm = "RS256"
-    leeway_seconds = 0
 
     def __init__(self, secrets: Secrets, settings: Settings, now: Callable[[], float]) -> None:
-        self.name = settings.url
-        self._audience = settings.audience
-        self._max_ttl_seconds = settings.token_max_ttl_seconds
-        self._now = now
-        self._keys = SigningKeys(secrets, USER_SIGNING_SECRET, _new_pem, _load, self._max_ttl_seconds, now)
+        keys = SigningKeys(secrets, USER_SIGNING_SECRET, _new_pem, _load, settings.token_max_ttl_seconds, now)
+        super().__init__(settings.url, settings, keys, now)
 
     def issue(self, user_id: str, scopes: Iterable[str], ttl_seconds: int) -> str:
         """A token for a user that ends ``ttl_seconds`` from now; raises ``InvalidParameter``."""
-        now = int(self._now())
-        claims = new_claims(self.name, self._audience, user_id, scopes, ttl_seconds, self._max_ttl_seconds, now)
-        kid, key = self._keys.newest()
-        return jwt.encode(claims, key, self.algorithm, headers={"kid": kid})
-
-    def rotate(self, end_previous: bool = False) -> None:
-        """Sign with a new key; those before stay valid until the longest token has ended, or end now."""
-        self._keys.rotate(end_previous)
+        return self._signed(user_id, scopes, ttl_seconds)
 
     def jwks(self) -> tuple[Jwk, ...]:
         """The public halves of all valid keys, the newest first."""
-        self._keys.newest()
+        self._signing_keys.newest()
         found = []
         for kid, key in self.keys(self._now()).items():
             numbers = jwt.algorithms.RSAAlgorithm.to_jwk(key, as_dict=True)
@@ -79,14 +69,7 @@ class UserTokens:
 
     def keys(self, now: float) -> Mapping[str, RSAPublicKey]:
         """The valid public keys by kid."""
-        return {kid: key.public_key() for kid, key in self._keys.read().items()}
-
-    def awaited(self, kid: str, now: float) -> None:
-        """Nothing has to be fetched."""
-
-    def audience(self, claims: Mapping[str, Any]) -> str:
-        """What every token must be for."""
-        return self._audience
+        return {kid: key.public_key() for kid, key in self._signing_keys.read().items()}
 
     def principal(self, claims: Mapping[str, Any]) -> Principal:
         """The user that verified claims speak of."""

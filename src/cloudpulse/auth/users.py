@@ -98,7 +98,7 @@ class UserService:
         """One user, or None."""
         return next((account for account in self._all() if account.user_id == user_id), None)
 
-    def known(self, email: str) -> Account | None:
+    def find_by_email(self, email: str) -> Account | None:
         """The user with this address, or None."""
         found = self._read(_name(email))
         return found[1] if found else None

@@ -28,7 +28,7 @@ def rotate(
         else:
             require_data(settings)
             rotation = wiring.local_rotation(settings, wiring.local_clients(settings))
-            done = msgspec.to_builtins(rotation.sign_anew(end_previous))
+            done = msgspec.to_builtins(rotation.rotate_signing(end_previous))
             for name in done["rotated"]:
                 audit(settings, "signing_rotated", name)
     if end_previous:

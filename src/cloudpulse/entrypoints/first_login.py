@@ -4,13 +4,13 @@ The secret ``first_login`` says what is still to be made, and nothing once all i
 does not bring it back. A start that is killed before that makes it anew, with other secrets.
 """
 
-import os
 import time
 from pathlib import Path
 
 import msgspec
 
 from cloudpulse.auth.clients import ClientService
+from cloudpulse.auth.secret_files import write_private
 from cloudpulse.auth.tokens import SCOPES
 from cloudpulse.auth.users import UserService
 from cloudpulse.entrypoints.supervise import FIRST_LOGIN_FILE
@@ -53,7 +53,7 @@ def _client(clients: ClientService) -> Login:
 
 
 def _user(users: UserService) -> Login:
-    made = users.known(EMAIL)
+    made = users.find_by_email(EMAIL)
     new = users.set_password(made.user_id) if made else users.add(EMAIL, SCOPES)
     return {"email": new.email, "password": new.password}
 
@@ -67,10 +67,5 @@ def _read(path: Path) -> Login:
 
 def _write(path: Path, login: Login) -> None:
     temporary = path.with_name(path.name + ".new")
-    temporary.unlink(missing_ok=True)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(msgspec.json.encode(login) + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
+    write_private(temporary, msgspec.json.encode(login) + b"\n")
     temporary.replace(path)

@@ -4,9 +4,11 @@ from collections.abc import Callable, Mapping
 from threading import Lock
 from typing import Generic, TypeVar
 
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
 from cloudpulse.ports import Secrets
 
-Key = TypeVar("Key")
+Key = TypeVar("Key", bound=str | RSAPrivateKey)
 
 
 class SigningKeys(Generic[Key]):
