@@ -1,6 +1,9 @@
 """Tokens of another issuer, which is a real HTTP server here."""
 
 import json
+import threading
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from types import SimpleNamespace
 
 import jwt
@@ -9,9 +12,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
 
 from cloudpulse.auth import oidc as oidc_module
-from cloudpulse.auth.oidc import MAX_AGE_SECONDS, PAUSE_SECONDS, OidcIssuer
+from cloudpulse.auth.oidc import MAX_AGE_SECONDS, PAUSE_SECONDS, OidcIssuer, fetch_small
 from cloudpulse.auth.verify import KEYS_FRESH_SECONDS, KeysWanted, Verifier
-from cloudpulse.errors import TokenExpired, Unauthorized
+from cloudpulse.errors import ServiceError, TokenExpired, Unauthorized
 from oidc_server import AUDIENCE, DISCOVERY, KEYS, OidcServer, verify
 
 NOW = 1_800_000_000
@@ -212,6 +215,33 @@ def test_old_keys_stay_when_the_issuer_has_none_that_can_be_used(server, verifie
     clock.now += MAX_AGE_SECONDS
     assert verify(verifier, server.issue(clock.now)).client_id == "oidc/anna"
     assert server.seen == 2 * ONE_FETCH
+
+
+def test_an_answer_that_comes_drop_by_drop_is_given_up(monkeypatch):
+    monkeypatch.setattr(oidc_module, "TIMEOUT_SECONDS", 0.3)
+    given_up = threading.Event()
+
+    class Drops(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Length", "100")
+            self.end_headers()
+            with suppress(OSError):
+                for _ in range(100):  # each comes in time
+                    self.wfile.write(b" ")
+                    if given_up.wait(0.05):
+                        break
+
+        def log_message(self, *_):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Drops) as dripping:
+        thread = threading.Thread(target=dripping.handle_request)
+        thread.start()
+        with pytest.raises(ServiceError, match="took more than"):
+            fetch_small(f"http://127.0.0.1:{dripping.server_address[1]}/")
+        given_up.set()
+        thread.join()
 
 
 def test_an_issuer_that_hangs_is_given_up(server, verifier, monkeypatch):
