@@ -2,7 +2,8 @@
 
 import asyncio
 import http
-from collections.abc import Callable
+import random
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from itertools import chain
 from typing import Any
@@ -16,7 +17,6 @@ from cloudpulse.errors import CloudPulseError
 
 Header = tuple[bytes, bytes]
 
-PROBLEM = (b"content-type", MEDIA_TYPE.encode())
 _MEANINGFUL = frozenset({b"content-length", b"transfer-encoding"})
 
 
@@ -28,6 +28,20 @@ def header_line(header: Header) -> tuple[bytes, bytes | None]:
         raise RuntimeError("Invalid HTTP header.")
     name = name.lower()
     return b"%s: %s\r\n" % (name, value), name if name in _MEANINGFUL else None
+
+
+def refusal(status: int, code: str, detail: str, extra: Iterable[Header]) -> bytes:
+    """A whole answer to a request that no handler sees; the connection ends behind it."""
+    body, headers = _problem(status, code, detail)
+    request_id = (b"x-request-id", b"%016x" % random.getrandbits(64))
+    lines = [header_line(header)[0] for header in (*headers, request_id, (b"connection", b"close"), *extra)]
+    return STATUS_LINE[status] + b"".join(lines) + b"\r\n" + body
+
+
+def _problem(status: int, code: str, detail: str) -> tuple[bytes, list[Header]]:
+    body = problem(status, code, http.HTTPStatus(status).phrase, detail)
+    length = (b"content-length", b"%d" % len(body))
+    return body, [*SECURITY_HEADERS.items(), (b"content-type", MEDIA_TYPE.encode()), length]
 
 
 class OneWriteTransport:
@@ -104,9 +118,7 @@ class Cycle(RequestResponseCycle):
 
     async def send_500_response(self) -> None:
         """The answer where not even the application's own was made."""
-        title = http.HTTPStatus(500).phrase
-        body = problem(500, CloudPulseError.code, title, "Something went wrong on our side.")
-        headers = [*SECURITY_HEADERS.items(), PROBLEM, (b"content-length", b"%d" % len(body))]
+        body, headers = _problem(500, CloudPulseError.code, "Something went wrong on our side.")
         self.keep_alive = False
         await self.send({"type": "http.response.start", "status": 500, "headers": headers})
         await self.send({"type": "http.response.body", "body": body, "more_body": False})

@@ -5,23 +5,14 @@ headers; bare LF; blanks before the colon; odd chunk sizes. ``tests/flow/test_ht
 """
 
 import asyncio
-import http
-import random
 from typing import Any
 from urllib.parse import unquote
 
 import httptools
-from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
-from uvicorn.protocols.http.httptools_impl import (
-    STATUS_LINE,
-    HttpToolsProtocol,
-    RequestResponseCycle,
-)
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from cloudpulse import telemetry
-from cloudpulse.api.errors import problem
-from cloudpulse.api.frame import SECURITY_HEADERS
-from cloudpulse.entrypoints.answers import PROBLEM, Cycle, Flow, OneWriteTransport, header_line
+from cloudpulse.entrypoints.answers import Cycle, Flow, OneWriteTransport, refusal
 from cloudpulse.entrypoints.connections import Connections
 from cloudpulse.errors import Overloaded, UserError
 
@@ -152,7 +143,7 @@ class BoundedProtocol(HttpToolsProtocol):
             else:
                 self._parse_in_steps(memoryview(data))
         except httptools.HttpParserUpgrade:
-            # We stay with HTTP/1.1; what follows such a request is anybody's guess.
+            # We stay with HTTP/1.1, and the parser does not say what the bytes after such a request are.
             self.cycle.keep_alive = False
         except httptools.HttpParserError:
             if self._refusal is None:
@@ -196,7 +187,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._hosts = self._empty_bytes = self._body_bytes = self._body_bytes_seen = 0
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take one header; those behind the body are nobody's."""
+        """Take one header; trailers, which follow the body, are ignored."""
         if self._phase == BODY:
             return
         name = name.lower()
@@ -266,23 +257,15 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         """Hand a part of the body on; large ones count against what all connections may hold."""
         self._body_bytes += len(body)
-        cycle = self.cycle
-        if cycle.response_complete:
-            return
-        if self._body_bytes > FREE_BODY_BYTES:
+        if self._body_bytes > FREE_BODY_BYTES and not self.cycle.response_complete:
             self._hold(min(len(body), self._body_bytes - FREE_BODY_BYTES))
-        cycle.body += body
-        if len(cycle.body) > HIGH_WATER_LIMIT:
-            self.flow.pause_reading()
-        cycle.message_event.set()
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         """The request is read."""
         self._phase = IDLE
         self.since = self._limits.now
-        if not self.cycle.response_complete:
-            self.cycle.more_body = False
-            self.cycle.message_event.set()
+        super().on_message_complete()
 
     def on_response_complete(self) -> None:
         """Go on with what waits: a request, bytes, a refusal, or the next request of the client."""
@@ -316,19 +299,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _refuse(self, status: int, code: str, detail: str, *extra: tuple[bytes, bytes]) -> None:
         """Read nothing more, and say why once all requests before are answered."""
-        title = http.HTTPStatus(status).phrase
-        body = problem(status, code, title, detail)
-        headers = [
-            *self.server_state.default_headers,
-            *SECURITY_HEADERS.items(),
-            PROBLEM,
-            (b"x-request-id", b"%016x" % random.getrandbits(64)),
-            (b"content-length", b"%d" % len(body)),
-            (b"connection", b"close"),
-            *extra,
-        ]
-        lines = b"".join(header_line(header)[0] for header in headers)
-        self._refusal = STATUS_LINE[status] + lines + b"\r\n" + body
+        self._refusal = refusal(status, code, detail, [*self.server_state.default_headers, *extra])
         self._unparsed = b""
         telemetry.requests.labels("other", "other", str(status)).inc()
         if self._phase == BODY and self.pipeline:

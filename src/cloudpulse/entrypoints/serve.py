@@ -152,6 +152,7 @@ def _server(app: Any, settings: Settings) -> Any:
 
     config = uvicorn.Config(
         app,
+        ws="none",
         http=partial(BoundedProtocol, Connections(settings, KEEP_ALIVE_SECONDS)),  # type: ignore[arg-type]  # a factory
         access_log=False,
         log_config=None,
