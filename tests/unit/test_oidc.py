@@ -4,7 +4,6 @@ import json
 import threading
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from types import SimpleNamespace
 
 import jwt
 import pytest
@@ -19,11 +18,6 @@ from oidc_server import AUDIENCE, DISCOVERY, KEYS, OidcServer, verify
 
 NOW = 1_800_000_000
 ONE_FETCH = [DISCOVERY, KEYS]
-
-
-@pytest.fixture
-def clock():
-    return SimpleNamespace(now=NOW)
 
 
 @pytest.fixture

@@ -1,29 +1,15 @@
 """Sign-ins that last: every renewal has a new token, and a token that comes back ends them all."""
 
 import threading
-from types import SimpleNamespace
 
 import pytest
 
 from cloudpulse.auth.sessions import GRACE_SECONDS, MAX_FAMILIES, SessionService
-from cloudpulse.engines.local.secrets import SqliteSecrets
 from cloudpulse.errors import InvalidCredentials, SessionReused
 
 NOW = 1_800_000_000
 DAY = 86_400
 ADA, BOB = "a" * 16, "b" * 16
-
-
-@pytest.fixture
-def clock():
-    return SimpleNamespace(now=NOW)
-
-
-@pytest.fixture
-def secrets(tmp_path):
-    secrets = SqliteSecrets(tmp_path / "secrets.db")
-    yield secrets
-    secrets.close()
 
 
 @pytest.fixture

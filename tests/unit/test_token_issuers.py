@@ -14,25 +14,12 @@ from cloudpulse.auth.signing_keys import SigningKeys
 from cloudpulse.auth.tokens import SIGNING_SECRET, TokenService
 from cloudpulse.auth.user_tokens import USER_SIGNING_SECRET, UserTokens
 from cloudpulse.auth.verify import KEYS_FRESH_SECONDS, Verifier
-from cloudpulse.engines.local.secrets import SqliteSecrets
 from cloudpulse.errors import InvalidParameter, SettingError, TokenExpired, Unauthorized
 from cloudpulse.settings import Settings
 
 NOW = 1_800_000_000
 SETTINGS = Settings(public_url="https://pulse.example.com/", token_max_ttl_seconds=3600)
 LONGEST = SETTINGS.token_max_ttl_seconds
-
-
-@pytest.fixture
-def clock():
-    return SimpleNamespace(now=NOW)
-
-
-@pytest.fixture
-def secrets(tmp_path):
-    secrets = SqliteSecrets(tmp_path / "secrets.db")
-    yield secrets
-    secrets.close()
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import threading
 import time
-from types import SimpleNamespace
 
 import pytest
 from argon2 import PasswordHasher
@@ -15,18 +14,6 @@ from cloudpulse.errors import InvalidCredentials, InvalidParameter, NotFound, Ov
 
 NOW = 1_800_000_000
 PASSWORD = "correct horse battery"
-
-
-@pytest.fixture
-def clock():
-    return SimpleNamespace(now=NOW)
-
-
-@pytest.fixture
-def secrets(tmp_path):
-    secrets = SqliteSecrets(tmp_path / "secrets.db")
-    yield secrets
-    secrets.close()
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """Write keys: bound to origins, good for writing alone, read from the store once in a while."""
 
-from types import SimpleNamespace
-
 import pytest
 
 from cloudpulse.auth.write_keys import WriteKeyService
@@ -24,11 +22,6 @@ class CountingSecrets(SqliteSecrets):
     def versions(self, name, now):
         self.reads += 1
         return super().versions(name, now)
-
-
-@pytest.fixture
-def clock():
-    return SimpleNamespace(now=NOW)
 
 
 @pytest.fixture

@@ -1,26 +1,11 @@
 """Clients without HTTP."""
 
-from types import SimpleNamespace
-
 import pytest
 
 from cloudpulse.auth.clients import ClientService
-from cloudpulse.engines.local.secrets import SqliteSecrets
 from cloudpulse.errors import InvalidClient, InvalidParameter, NotFound
 
 NOW = 1_800_000_000
-
-
-@pytest.fixture
-def clock():
-    return SimpleNamespace(now=NOW)
-
-
-@pytest.fixture
-def secrets(tmp_path):
-    secrets = SqliteSecrets(tmp_path / "secrets.db")
-    yield secrets
-    secrets.close()
 
 
 @pytest.fixture
