@@ -1,4 +1,4 @@
-"""What a route writes into the audit log."""
+"""Writes entries of the audit log for routes."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from cloudpulse.events import times
 from cloudpulse.ports import AuditEntry
 
 UNKNOWN = "unknown"
-"""Who it is when nobody has proved it: what somebody typed or sent may be a secret in the wrong field."""
+"""An actor or subject that is not proven. What was typed is not written: it may be a secret in the wrong field."""
 
 
 def audit(

@@ -1,4 +1,4 @@
-"""Which web pages of other origins may use the API: a decision over values, with no request and no answer in it.
+"""CORS: which web pages of other origins may use the API. A pure function over values.
 
 The origins of the setting ``cors_origins`` may use all routes, and those that are named one by one also the refresh
 cookie; the origins of write keys may send events. What is not allowed gets no header, and the browser refuses.

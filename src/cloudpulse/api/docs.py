@@ -16,7 +16,7 @@ from litestar.routes import HTTPRoute
 from litestar.typing import FieldDefinition
 
 import cloudpulse
-from cloudpulse.api import problems
+from cloudpulse.api import problem_docs
 from cloudpulse.api.errors import Problem
 from cloudpulse.api.guards import ScopeGuard
 from cloudpulse.api.sign_in import COOKIE
@@ -91,9 +91,9 @@ def document(app: Litestar) -> dict[str, Any]:
                     for method in handler.http_methods:
                         operation = result["paths"][route.path_format][method.lower()]
                         _complete(operation, handler, schemas)
-                        problems.add(operation, handler.opt.get("problems", ()), problem)
+                        problem_docs.add(operation, handler.opt.get("problems", ()), problem)
     result["components"].setdefault("schemas", {}).update(schemas)
-    result["components"]["responses"] = problems.responses(problem)
+    result["components"]["responses"] = problem_docs.responses(problem)
     return result
 
 

@@ -7,7 +7,7 @@ from litestar import Request, get
 from litestar.params import QueryParameter
 
 from cloudpulse.api.guards import requires
-from cloudpulse.api.problems import MAY_TIME_OUT
+from cloudpulse.api.problem_docs import MAY_TIME_OUT
 from cloudpulse.events.model import MAX_ID_CHARS, EventType
 from cloudpulse.serving.events import EventPage, EventsRequest
 

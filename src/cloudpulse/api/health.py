@@ -39,7 +39,7 @@ def ready(request: Request[Any, Any, Any]) -> Health:
 
 
 async def may_measure(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-    """Let this machine pass, whoever has the setting ``metrics_token``, and admins.
+    """Allow requests from this machine, those with the token of the setting ``metrics_token``, and admins.
 
     A proxy on this machine is not this machine: what it forwards needs a token.
     """

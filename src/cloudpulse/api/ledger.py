@@ -6,7 +6,7 @@ from litestar import Request, get
 from litestar.params import Parameter
 
 from cloudpulse.api.guards import requires
-from cloudpulse.api.problems import MAY_TIME_OUT
+from cloudpulse.api.problem_docs import MAY_TIME_OUT
 from cloudpulse.ops.ledger import LedgerReport
 
 Deep = Annotated[bool | None, Parameter(description="Read all files and ids too; else only while they are few.")]

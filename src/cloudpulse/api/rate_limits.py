@@ -1,6 +1,6 @@
-"""Limits of callers: a token bucket for whoever has one, and the throttle of tokens and sign-ins.
+"""Rate limits of callers: a token bucket where a caller has a limit, and the throttle of tokens and sign-ins.
 
-Where the caller stands goes to ``scope["state"]["quota"]``, and from there, in the frame, into the answer's headers.
+The caller's quota goes to ``scope["state"]["quota"]``; the frame makes headers of it.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""People sign in: a password for an access token, and a cookie that gets the next ones.
+"""Sign-in of people: a password is exchanged for an access token and a cookie, and the cookie for further tokens.
 
 The cookie is the only credential that a browser sends by itself. It goes to these routes alone and only from our own
 site (SameSite=Strict), and ``own_origin`` refuses what another site has made a browser send.

@@ -1,4 +1,4 @@
-"""How programs find out who issues people's tokens here, and with which keys they verify them."""
+"""Discovery: who issues people's tokens here, and the public keys that verify them."""
 
 from typing import Any
 

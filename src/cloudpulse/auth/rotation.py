@@ -1,8 +1,8 @@
 """Rotation of signing secrets and, where the settings say so, of clients' secrets; old ones stay valid for a while.
 
-A client's new secret is prepared in a file, then stored, then published. After a crash a prepared secret that is stored
-is published by the next look, and one that is not is forgotten: at every moment the file that the owner reads holds a
-secret that is valid, and for a day also after another has come.
+A client's new secret is written to a prepared file, then stored, then its file takes the published name. After a crash
+the next look publishes a prepared secret that was stored, and deletes one that was not. So the published file always
+holds a valid secret, and the one before it stays valid for a day.
 """
 
 import datetime as dt

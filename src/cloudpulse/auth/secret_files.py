@@ -41,7 +41,7 @@ class SecretFiles:
         self._sync_folder()
 
     def discard(self, client_id: str) -> None:
-        """Forget what was prepared."""
+        """Delete the prepared secret."""
         (self._folder / f"{client_id}{PREPARED}").unlink(missing_ok=True)
 
     def keep_only(self, client_ids: Collection[str]) -> None:

@@ -1,4 +1,4 @@
-"""Sign-ins that last: refresh tokens that are renewed with every use, and end when one is used twice.
+"""Sessions: refresh tokens, which are renewed with every use; a token that is used twice ends the session.
 
 After RFC 9700, section 4.14.2. All tokens of one sign-in are a family; of the family only its key and the number of
 its current token are stored, so that nothing grows::

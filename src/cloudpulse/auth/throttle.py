@@ -1,4 +1,4 @@
-"""How often somebody may ask: token buckets for clients that have a limit, and for everybody who signs in.
+"""Rate limits: token buckets for callers that have a limit, and a throttle for everybody who signs in.
 
 All of it lives in the memory of one process and is bounded: what was asked for longest ago is forgotten first.
 """

@@ -1,4 +1,4 @@
-"""Whose token is it? ``iss`` chooses among the issuers that we trust, and these say which algorithm and keys count.
+"""Verifies tokens: ``iss`` chooses among the issuers that we trust, and the issuer says which algorithm and keys count.
 
 Nothing else that a token says about its own verification (``alg``, ``jku``, ``jwk``, ``x5u``, ``x5c``) is followed.
 """
@@ -18,7 +18,7 @@ from cloudpulse.errors import SettingError, TokenExpired, Unauthorized
 
 KEYS_FRESH_SECONDS = 5
 CLOCK_STEP_SECONDS = 60
-"""How far ahead of our clock ``iat`` may be: clocks are set back, and a token of a moment ago is not false for it."""
+"""How far ahead of our clock ``iat`` may be: a clock that is set back must not refuse the tokens of a moment ago."""
 
 MAX_REMEMBERED = 10_000
 MAX_TOKEN_CHARS = 8192

@@ -1,4 +1,4 @@
-"""What commands share that say who may come in: they go through the server when one runs, else to the data folder."""
+"""What the commands for clients, write keys, users and rotation share: they use the server, or the data folder."""
 
 import datetime as dt
 from collections.abc import Callable
@@ -35,7 +35,7 @@ def server_of(settings: Settings, url: str | None, token: str | None) -> Abstrac
 
 
 def audit(settings: Settings, action: str, subject: str) -> None:
-    """Write into the folder's audit log what no server does."""
+    """Write an entry for a change that was made without a server."""
     at = times.rfc3339(wiring.utc_now())
     wiring.local_audit(settings).append(AuditEntry(at=at, actor=CLIENT_ID, action=action, subject=subject))
 

@@ -1,4 +1,4 @@
-"""Finds the running server and talks to it; what it answers in anger becomes one sentence."""
+"""Finds the running server and talks to it; an error that it answers becomes one sentence."""
 
 import time
 from collections.abc import Callable, Mapping

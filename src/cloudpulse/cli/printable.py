@@ -1,18 +1,18 @@
-"""Text that a terminal shows and does not obey, whatever stands in it."""
+"""Makes text safe to print: control characters in it must not command the terminal."""
 
 import re
 
 _COMMANDS = re.compile("[\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-"""What JSON leaves as it is and terminals obey: the control characters above ASCII, and marks that turn the writing."""
+"""Control characters that JSON does not escape, and marks that change the direction of writing."""
 
 
 def printable(text: str) -> str:
-    """``text`` with escapes in the place of all that is not to be seen, so that it cannot move a terminal's cursor."""
+    """``text`` with everything that is not printable escaped."""
     return text if text.isprintable() else "".join(map(_escaped, text))
 
 
 def json_text(content: str) -> str:
-    """JSON that means the same, and that a terminal only shows."""
+    """JSON of the same meaning that is safe to print."""
     return _COMMANDS.sub(lambda found: f"\\u{ord(found[0]):04x}", content)
 
 

@@ -1,4 +1,4 @@
-"""How answers leave: one write each, and the lines of headers that come again and again made once."""
+"""How answers are sent: with one write each, and with header lines from a cache."""
 
 import asyncio
 import http
@@ -95,7 +95,7 @@ class Cycle(RequestResponseCycle):
     """One request and its answer."""
 
     async def send(self, message: Any) -> None:
-        """Send a part of the answer; the lines of headers that come again and again are made once."""
+        """Send a part of the answer; its head is built from cached header lines."""
         if self.response_started or self.disconnected or message["type"] != "http.response.start":
             await super().send(message)
             return

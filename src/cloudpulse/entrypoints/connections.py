@@ -56,8 +56,8 @@ class Connections:
     def make_room(self, connections: Collection[Connection]) -> bool:
         """Whether there is room for one more; where there is none, the connection that waits longest ends.
 
-        It is an idle one, or one that has not sent its request yet: whoever opens many and says nothing closes
-        their own, and does not shut others out.
+        It is an idle one, or one that has not sent its request yet: a client that opens many and sends nothing loses
+        its own connections first, and does not shut others out.
         """
         if len(connections) < self._most:
             return True

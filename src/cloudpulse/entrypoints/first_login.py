@@ -1,7 +1,7 @@
-"""The first start makes a client and a user who may do everything; whoever may read the data folder finds both there.
+"""The first start makes a client and a user with all scopes, and writes their secrets into the data folder.
 
 The secret ``first_login`` says what is still to be made, and nothing once all is: removing the last user or client
-does not bring it back. A start that is killed before that makes it anew, with other secrets.
+does not bring it back. When a start is killed before that, the next one makes them again, with other secrets.
 """
 
 import time

@@ -22,7 +22,7 @@ MAX_HEADERS = 128
 STEP_BYTES = 2 * 1024
 """So much is parsed at once while requests may follow one another: some hundred tiny ones, the rest waits unparsed."""
 FREE_BODY_BYTES = 64 * 1024
-"""So much of a body counts as nothing: whoever fills the memory with large ones does not keep small ones out."""
+"""The first bytes of each body are not counted: small bodies get in when large ones have filled the memory."""
 LINGER_SECONDS = 2.0
 """How long a refused client may go on sending: closing at once would take the answer from it."""
 

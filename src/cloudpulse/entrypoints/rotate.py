@@ -1,4 +1,4 @@
-"""The api process, only writer of the secrets, looks every hour which are too old, and removes what has ended."""
+"""The thread of the api process that rotates old secrets and removes expired ones, once an hour."""
 
 import threading
 

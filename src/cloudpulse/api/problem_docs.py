@@ -1,4 +1,4 @@
-"""The problems that an operation may answer, as the OpenAPI document tells them.
+"""Describes in the OpenAPI document which problems an operation may answer.
 
 They follow from what the operation is: one that is guarded may refuse the caller, one with a body may find it too
 large. ``opt={"problems": (504,)}`` on a handler adds what only the handler knows.
