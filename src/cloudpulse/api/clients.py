@@ -7,7 +7,7 @@ from litestar import Request, delete, get, patch, post
 from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from cloudpulse.api.audit import audit
-from cloudpulse.api.guards import requires
+from cloudpulse.api.guards import ADMIN
 from cloudpulse.auth.clients import PREFIX, Client, NewSecret, RotatedSecret
 from cloudpulse.auth.credentials import (
     DEFAULT_APP,
@@ -15,8 +15,6 @@ from cloudpulse.auth.credentials import (
     MAX_REQUESTS_PER_MINUTE,
     ROTATION_OVERLAP_SECONDS,
 )
-
-ADMIN = [requires("admin")]
 
 ClientId = Annotated[str, PathParameter(max_length=64, description="The id of a client.")]
 RequestsPerMinute = Annotated[int, msgspec.Meta(ge=1, le=MAX_REQUESTS_PER_MINUTE)]

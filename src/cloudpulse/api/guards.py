@@ -66,6 +66,9 @@ def requires(scope: Scope) -> ScopeGuard:
     return ScopeGuard(scope)
 
 
+ADMIN = [requires("admin")]
+
+
 async def _identify(services: Any, headers: list[tuple[bytes, bytes]], credential: str) -> Principal:
     if credential.startswith(MARK):
         origins = _values(headers, b"origin")

@@ -6,7 +6,7 @@ from litestar import Request, post
 from litestar.params import QueryParameter
 
 from cloudpulse.api.audit import audit
-from cloudpulse.api.clients import ADMIN
+from cloudpulse.api.guards import ADMIN
 from cloudpulse.auth.rotation import SigningRotation
 
 

@@ -142,12 +142,8 @@ def _sign_out(request: Request[Any, Any, Any]) -> None:
 
 def _token(services: Any, account: Account) -> Token:
     ttl_seconds = services.settings.token_ttl_seconds
-    return Token(
-        access_token=services.user_tokens.issue(account.user_id, account.groups, ttl_seconds),
-        token_type="Bearer",
-        expires_in=ttl_seconds,
-        scope=" ".join(account.groups),
-    )
+    access_token = services.user_tokens.issue(account.user_id, account.groups, ttl_seconds)
+    return Token.bearer(access_token, ttl_seconds, account.groups)
 
 
 def _answer(request: Request[Any, Any, Any], token: Token, session: Session) -> Response[Token]:

@@ -1,6 +1,7 @@
 """Tokens for clients (OAuth 2.0 client credentials), and what a client must know to ask for one."""
 
 import base64
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 from urllib.parse import unquote_plus
@@ -39,6 +40,11 @@ class Token(msgspec.Struct, frozen=True, kw_only=True):
     token_type: str
     expires_in: int
     scope: str
+
+    @classmethod
+    def bearer(cls, access_token: str, ttl_seconds: int, scopes: Iterable[str]) -> "Token":
+        """A new bearer token."""
+        return cls(access_token=access_token, token_type="Bearer", expires_in=ttl_seconds, scope=" ".join(scopes))
 
 
 class PublicConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -141,4 +147,4 @@ def _issue(request: Request[Any, Any, Any], client_id: str, client_secret: str) 
     access_token = services.tokens.issue(
         client_id, client.scopes, client.app, ttl_seconds, requests_per_minute=client.requests_per_minute
     )
-    return Token(access_token=access_token, token_type="Bearer", expires_in=ttl_seconds, scope=" ".join(client.scopes))
+    return Token.bearer(access_token, ttl_seconds, client.scopes)

@@ -10,10 +10,8 @@ from litestar import Request, delete, get, post
 from litestar.params import JSONBody, PathParameter
 
 from cloudpulse.api.audit import audit
-from cloudpulse.api.guards import requires
+from cloudpulse.api.guards import ADMIN
 from cloudpulse.auth.users import NewPassword, User
-
-ADMIN = [requires("admin")]
 
 UserId = Annotated[str, PathParameter(max_length=64, description="The id of a user.")]
 

@@ -7,7 +7,8 @@ from litestar import Request, delete, get, post
 from litestar.params import JSONBody, PathParameter
 
 from cloudpulse.api.audit import audit
-from cloudpulse.api.clients import ADMIN, KeepPrevious, RequestsPerMinute
+from cloudpulse.api.clients import KeepPrevious, RequestsPerMinute
+from cloudpulse.api.guards import ADMIN
 from cloudpulse.auth.credentials import DEFAULT_APP, ROTATION_OVERLAP_SECONDS
 from cloudpulse.auth.write_keys import PREFIX, NewKey, RotatedKey, WriteKey
 
