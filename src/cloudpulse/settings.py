@@ -4,6 +4,7 @@ A process reads it again on SIGHUP. Every field is documented in ``docs/settings
 """
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from functools import lru_cache
@@ -25,6 +26,9 @@ NotNegative = Annotated[int, msgspec.Meta(ge=0)]
 LISTS = frozenset({"trusted_proxies", "cors_origins"})
 SECRET = frozenset({"metrics_token"})
 """Settings that no log and no error may show."""
+
+ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[a-z0-9._:\[\]-]+")
+"""Web origins as browsers send them: they are compared as they stand."""
 
 MIB = 1024 * 1024
 GIB = 1024 * MIB
@@ -160,6 +164,12 @@ def _check(settings: Settings) -> None:
         raise SettingError("bad setting: token_ttl_seconds must not be above token_max_ttl_seconds.")
     if settings.public_url and urlsplit(settings.public_url).scheme not in ("http", "https"):
         raise SettingError("bad setting: public_url must be a URL as https://pulse.example.com.")
+    for origin in settings.cors_origins:
+        if origin != "*" and not ORIGIN.fullmatch(origin):
+            raise SettingError(
+                f"bad setting: cors_origins: {origin!r} is no origin. "
+                "Write scheme, host and port in small letters and nothing else, as https://console.example.com."
+            )
     if settings.oidc_issuer and not is_secure(settings.oidc_issuer):
         raise SettingError("bad setting: oidc_issuer must be an https URL, or an http URL on loopback.")
     if settings.oidc_issuer and not settings.oidc_audience:

@@ -87,6 +87,20 @@ def test_a_bad_proxy_is_refused_at_start_and_named(bad):
         load({}, {"CLOUDPULSE_TRUSTED_PROXIES": f"127.0.0.1,{bad}"})
 
 
+@pytest.mark.parametrize(
+    "bad",
+    ["app.example.org", "https://app.example.org/", "https://App.example.org", "https://u@app.example.org", "null"],
+)
+def test_an_origin_that_no_browser_sends_is_refused_at_start_and_named(bad):
+    with pytest.raises(SettingError, match=f"cors_origins: '{bad}'"):
+        load({}, {"CLOUDPULSE_CORS_ORIGINS": f"https://app.example.org,{bad}"})
+
+
+def test_origins_as_browsers_send_them_are_taken():
+    given = ("*", "https://app.example.org", "http://localhost:3000", "http://[::1]:3000", "capacitor://localhost")
+    assert load({}, {"CLOUDPULSE_CORS_ORIGINS": ",".join(given)}).cors_origins == given
+
+
 def test_proxies_are_addresses_or_networks():
     found = networks(("10.0.0.0/8", "::1", "::ffff:192.0.2.0/120"))
     assert list(map(str, found)) == ["10.0.0.0/8", "::1/128", "192.0.2.0/24"]
