@@ -173,6 +173,28 @@ def test_many_addresses_guess_no_faster_than_the_bound(sign_ins, clock):
     sign_ins.enter(OFFICE, "a")
 
 
+def test_who_guesses_at_the_same_moment_pays_for_all_of_it(sign_ins, clock):
+    attackers = [str(address) for address in ipaddress.ip_network("10.0.0.0/24")]
+    for attacker in attackers[:99]:
+        sign_ins.failed(attacker, "a")
+    for attacker in attackers[:20]:  # all enter before the first has failed
+        sign_ins.enter(attacker, "a")
+    for attacker in attackers[:20]:
+        sign_ins.failed(attacker, "a")
+    assert refused(sign_ins.enter, HOME, "a").retry_after_seconds == 20 * 36
+    clock.now += 20 * 36
+    sign_ins.enter(HOME, "a")
+
+
+def test_secrets_of_clients_do_not_push_names_out_of_the_memory(sign_ins, monkeypatch):
+    monkeypatch.setattr(throttle, "MAX_REMEMBERED", 10)
+    for number in range(100):
+        sign_ins.failed(f"10.0.0.{number}", "a")
+    for number in range(20):
+        sign_ins.failed(OFFICE, f"client/{number}", guessable=False)
+    refused(sign_ins.enter, HOME, "a")
+
+
 def test_names_are_kept_as_hashes_only(sign_ins):
     sign_ins.enter(HOME, "a-name")
     sign_ins.failed(HOME, "a-name")

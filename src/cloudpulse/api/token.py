@@ -137,7 +137,7 @@ def _issue(request: Request[Any, Any, Any], client_id: str, client_secret: str) 
     try:
         client = services.clients.authenticate(client_id, client_secret)
     except InvalidClient:
-        services.sign_ins.failed(address, subject)
+        services.sign_ins.failed(address, subject, guessable=False)
         known = services.clients.is_known(client_id)
         audit(request, "token_issued", subject if known else UNKNOWN, "refused", actor=UNKNOWN)
         raise

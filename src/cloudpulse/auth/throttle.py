@@ -8,7 +8,6 @@ import math
 import secrets as random
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from contextlib import suppress
 from ipaddress import IPv6Address, ip_address
 from threading import Lock
 from typing import TypeVar
@@ -26,6 +25,7 @@ FAILURES_PER_HOUR = 100
 
 _TOLERANCE_SECONDS = 1e-6
 
+Name = TypeVar("Name", bound=Hashable)
 T = TypeVar("T")
 
 
@@ -48,11 +48,15 @@ class TokenBuckets:
             full_at = max(self._full_at.get(name, now), now) + self._period_seconds / limit
             if full_at - now > self._period_seconds + _TOLERANCE_SECONDS:
                 raise self._refusal(limit, full_at - now)
-            self._full_at[name] = full_at
-            self._full_at.move_to_end(name)
-            if len(self._full_at) > MAX_REMEMBERED:
-                self._full_at.popitem(last=False)
+            _remember(self._full_at, name, full_at)
         return self._quota(limit, full_at - now)
+
+    def charge(self, name: Hashable, limit: int) -> None:
+        """Take one token, also where there is none: what is owed must be refilled before the next one."""
+        with self._lock:
+            now = self._clock()
+            owed_until = max(self._full_at.get(name, now), now) + self._period_seconds / limit
+            _remember(self._full_at, name, owed_until)
 
     def look(self, name: Hashable, limit: int) -> None:
         """Raise ``RateLimited`` when there is no token; takes none."""
@@ -108,10 +112,11 @@ class SignInThrottle:
             self._failed_names.look(self._hash(name), FAILURES_PER_HOUR)
         return quota
 
-    def failed(self, address: str, name: str) -> None:
+    def failed(self, address: str, name: str, guessable: bool = True) -> None:
         """The password or secret was wrong."""
-        with suppress(RateLimited):
-            self._failed_names.take(self._hash(name), FAILURES_PER_HOUR)
+        if guessable:
+            # Several may have entered on the last try that was left: all of them count.
+            self._failed_names.charge(self._hash(name), FAILURES_PER_HOUR)
         pair = self._pair(address, name)
         with self._lock:
             failures, last_at = self._failures.get(pair, (0, 0.0))
@@ -155,7 +160,7 @@ def _network(address: str) -> str:
     return str(parsed.ipv4_mapped or parsed.packed[:8].hex())
 
 
-def _remember(memory: OrderedDict[bytes, T], key: bytes, value: T) -> None:
+def _remember(memory: OrderedDict[Name, T], key: Name, value: T) -> None:
     memory[key] = value
     memory.move_to_end(key)
     if len(memory) > MAX_REMEMBERED:
