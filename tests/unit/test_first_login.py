@@ -24,11 +24,12 @@ def parts(tmp_path):
         secrets=wiring.local_secrets(settings),
         clients=wiring.local_clients(settings),
         users=wiring.local_users(settings),
+        audit=wiring.local_audit(settings),
     )
 
 
 def start(parts):
-    make_first_login(parts.folder, parts.secrets, parts.clients, parts.users)
+    make_first_login(parts.folder, parts.secrets, parts.clients, parts.users, parts.audit)
 
 
 def login_of(parts):
@@ -48,6 +49,62 @@ def test_the_first_start_makes_a_user_and_a_client(parts):
     assert set(login) == {"client_id", "client_secret", "email", "password"}
     assert (parts.folder / FIRST_LOGIN_FILE).stat().st_mode & 0o777 == 0o600
     assert_works(parts, login)
+
+
+def test_what_the_first_start_makes_is_in_the_audit_log(parts):
+    start(parts)
+    entries = [json.loads(line) for line in (parts.folder / "audit.ndjson").read_text().splitlines()]
+    [client], [user] = parts.clients.list(), parts.users.list()
+    assert [(one["actor"], one["action"], one["subject"]) for one in entries] == [
+        ("first_start", "client_added", f"client/{client.client_id}"),
+        ("first_start", "user_added", f"user/{user.user_id}"),
+    ]
+
+
+def rotate_client(parts):
+    parts.clients.rotate(parts.clients.list()[0].client_id, keep_previous_seconds=0)
+
+
+def remove_client(parts):
+    parts.clients.remove(parts.clients.list()[0].client_id)
+
+
+def set_password(parts):
+    parts.users.set_password(parts.users.list()[0].user_id)
+
+
+def remove_user(parts):
+    parts.users.remove(parts.users.list()[0].user_id)
+
+
+@pytest.mark.parametrize(
+    ("changes", "left"),
+    [
+        ((), {"client_id", "client_secret", "email", "password"}),
+        ((rotate_client,), {"email", "password"}),
+        ((remove_client,), {"email", "password"}),
+        ((set_password,), {"client_id", "client_secret"}),
+        ((remove_user,), {"client_id", "client_secret"}),
+        ((rotate_client, set_password), set()),
+    ],
+)
+def test_later_starts_take_out_what_does_not_sign_in_any_more(parts, changes, left):
+    start(parts)
+    before = login_of(parts)
+    for change in changes:
+        change(parts)
+    start(parts)
+    path = parts.folder / FIRST_LOGIN_FILE
+    assert (login_of(parts) if path.exists() else {}) == {name: before[name] for name in left}
+    assert not path.exists() or path.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("content", ["", "{", '{"email": "admin@localhost"}', '{"password": null}', "[]"])
+def test_a_file_that_tells_nothing_goes(parts, content):
+    start(parts)
+    (parts.folder / FIRST_LOGIN_FILE).write_text(content)
+    start(parts)
+    assert not (parts.folder / FIRST_LOGIN_FILE).exists()
 
 
 def test_later_starts_make_nothing_even_when_all_are_removed(parts):
@@ -118,7 +175,7 @@ def test_a_start_that_is_killed_is_made_up_for(parts, monkeypatch, step, done):
 
 def test_a_killed_start_leaves_the_client_of_an_older_version(parts, monkeypatch):
     made = parts.clients.add("first", ["admin"])
-    monkeypatch.setattr(first_login, "_user", lambda users: (_ for _ in ()).throw(Killed))
+    monkeypatch.setattr(first_login, "_user", lambda *_: (_ for _ in ()).throw(Killed))
     with pytest.raises(Killed):
         start(parts)
     monkeypatch.undo()

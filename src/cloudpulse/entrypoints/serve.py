@@ -90,7 +90,8 @@ def _services(
 
     clients, users = wiring.local_clients(settings), wiring.local_users(settings)
     tokens, user_tokens = wiring.local_tokens(settings), wiring.local_user_tokens(settings)
-    make_first_login(settings.data, wiring.local_secrets(settings), clients, users)
+    audit = wiring.local_audit(settings)
+    make_first_login(settings.data, wiring.local_secrets(settings), clients, users, audit)
     return wiring.ApiServices(
         settings=settings,
         tokens=tokens,
@@ -101,7 +102,7 @@ def _services(
         rotation=wiring.local_rotation(settings, clients),
         users=users,
         sessions=wiring.local_sessions(settings),
-        audit=wiring.local_audit(settings),
+        audit=audit,
         now=wiring.utc_now,
         limits=TokenBuckets(time.monotonic),
         sign_ins=SignInThrottle(settings.sign_ins_per_minute, time.monotonic),
