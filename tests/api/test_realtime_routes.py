@@ -95,9 +95,30 @@ def test_the_stream_sends_what_changed_until_the_server_stops(client: TestClient
     assert response.text.count("id: ") == 2
 
 
+@pytest.mark.parametrize("end", ["expiry", "rotation"])
+def test_a_stream_ends_with_its_token(
+    client: TestClient[Any], services: SimpleNamespace, script: Script, bearer: Bearer, end: str
+) -> None:
+    class Ending(Script):
+        def snapshot(self, lookback_minutes: int = 5) -> Realtime:
+            if end == "rotation":
+                services.tokens.rotate(end_previous=True)
+            services.clock.now += {"expiry": 1200, "rotation": 5}[end]
+            return super().snapshot(lookback_minutes)
+
+    services.realtime = Ending(answer(1), answer(2))
+    response = client.get("/v1/realtime/stream", headers=bearer("events:read"))
+    assert response.text.count("data: ") == 1
+
+
+async def admitted() -> bool:
+    return True
+
+
 def stream(script: Script, seen: str | None = None) -> list[ServerSentEventMessage]:
     async def collect() -> list[ServerSentEventMessage]:
-        return [message async for message in changes(script.snapshot, seen, script.stopping, interval_seconds=0.0)]
+        messages = changes(script.snapshot, seen, admitted, script.stopping, interval_seconds=0.0)
+        return [message async for message in messages]
 
     return asyncio.run(collect())
 

@@ -47,6 +47,15 @@ class ScopeGuard:
         if principal.requests_per_minute is not None:
             admit(scope, principal.client_id, principal.requests_per_minute, services.limits)
 
+    async def still_admits(self, connection: ASGIConnection[Any, Any, Any, Any]) -> bool:
+        """Whether the credential of a caller that was let pass is valid now, too: some answers outlive it."""
+        scope: Any = connection.scope
+        try:
+            await _identify(connection.app.state.services, scope["headers"], self._credential(scope))
+        except Unauthorized:
+            return False
+        return True
+
     def _credential(self, scope: Any) -> str:
         given = _values(scope["headers"], b"authorization")
         if self.scope == "events:write" and (keys := _write_keys(scope["query_string"])):
