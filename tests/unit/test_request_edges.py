@@ -156,6 +156,19 @@ def test_the_address_is_cut_down_before_anything_is_written(mode, address):
     assert remote(Settings(ip_addresses=mode)) == (address, None, None)
 
 
+def test_long_headers_are_read_and_not_remembered():
+    trusting = Settings(trusted_proxies=("10.0.0.0/8",), ip_addresses="keep", country_header="cf")
+    tracemalloc.start()
+    for number in range(300):
+        junk = f"{number:08}" + "a" * 30_000
+        found = remote(trusting, "10.1.2.3", x_forwarded_for=f"{junk}, 6.6.6.6", user_agent=junk, cf=junk)
+        assert (found[0], len(found[1])) == ("6.6.6.6", 2_048)
+        assert address_of(asked("203.0.113.9", {b"x-forwarded-for": junk.encode()}), trusting) == "203.0.113.9"
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held < 1_000_000
+
+
 def test_headers_are_cut_and_a_peer_may_be_unknown():
     assert remote(user_agent="x" * 5_000)[1] == "x" * 2_048
     assert remote(peer=None) == (None, None, None)

@@ -15,6 +15,8 @@ FORWARDING_HEADERS = frozenset({b"x-forwarded-for", b"forwarded", b"x-real-ip"})
 IpMode = Literal["keep", "truncate", "drop"]
 MAX_HOPS = 20
 """So many proxies may stand one behind the other; an attacker may write thousands of addresses."""
+MAX_REMEMBERED_BYTES = 1024
+"""Longer headers are read anew each time: what an attacker writes must not fill the memory."""
 
 
 def remote_of(request: Request[Any, Any, Any], headers: RawHeaders, settings: Settings) -> Remote:
@@ -23,9 +25,10 @@ def remote_of(request: Request[Any, Any, Any], headers: RawHeaders, settings: Se
     trusted = bool(settings.trusted_proxies) and _is_trusted(peer, settings.trusted_proxies)
     forwarded = _forwarded(request) if trusted else b""
     country = headers.get(settings.country_header.lower().encode(), b"") if trusted and settings.country_header else b""
-    return _remote(
-        peer, forwarded, headers.get(b"user-agent", b""), country, settings.ip_addresses, settings.trusted_proxies
-    )
+    user_agent = headers.get(b"user-agent", b"")
+    is_short = len(forwarded) + len(user_agent) + len(country) <= MAX_REMEMBERED_BYTES
+    read = _remote if is_short else _remote.__wrapped__
+    return read(peer, forwarded, user_agent, country, settings.ip_addresses, settings.trusted_proxies)
 
 
 def address_of(request: Request[Any, Any, Any], settings: Settings) -> str:
@@ -57,8 +60,13 @@ def _forwarded(request: Request[Any, Any, Any]) -> bytes:
     return b",".join(value for name, value in request.scope["headers"] if name == b"x-forwarded-for")
 
 
-@lru_cache(maxsize=10_000)
 def _sender(peer: str, forwarded: bytes, trusted: tuple[str, ...]) -> str | None:
+    find = _find_sender if len(forwarded) <= MAX_REMEMBERED_BYTES else _find_sender.__wrapped__
+    return find(peer, forwarded, trusted)
+
+
+@lru_cache(maxsize=10_000)
+def _find_sender(peer: str, forwarded: bytes, trusted: tuple[str, ...]) -> str | None:
     """The last address that no trusted proxy has: what stands before it, anybody may have written.
 
     The first one where all have it, and None where a proxy does not tell.
