@@ -65,6 +65,27 @@ class InvalidClient(Unauthorized):
     title = "Invalid client"
 
 
+class InvalidTokenRequest(UserError):
+    """A request for a token is not one; its code and those of the next two are OAuth's (RFC 6749, 5.2)."""
+
+    code = "invalid_request"
+    title = "Invalid token request"
+
+
+class UnsupportedGrantType(UserError):
+    """A token is asked for in a way that is not offered."""
+
+    code = "unsupported_grant_type"
+    title = "Unsupported grant type"
+
+
+class InvalidScope(UserError):
+    """A token is asked for that may do more than its client."""
+
+    code = "invalid_scope"
+    title = "Invalid scope"
+
+
 class InvalidCredentials(Unauthorized):
     """The e-mail address or the password is wrong, or the sign-in has ended."""
 

@@ -119,7 +119,7 @@ def test_credentials_come_by_http_basic_too(http, services):
 def test_credentials_in_two_places_or_in_none_are_refused(http, header, body):
     for kind in ("json", "data"):
         answer = http.post("/v1/token", headers=header, **{kind: body or {"grant_type": "client_credentials"}})
-        assert (answer.status_code, answer.json()["code"]) == (400, "invalid_parameter")
+        assert (answer.status_code, answer.json()["code"]) == (400, "invalid_request")
 
 
 def test_whoever_guesses_secrets_is_slowed_down_and_others_are_not(http, services):

@@ -32,22 +32,26 @@ def test_wrong_credentials_are_an_invalid_client(http, services):
     ):
         answer = http.post("/v1/token", json=wrong)
         assert (answer.status_code, answer.json()["code"]) == (401, "invalid_client")
+        assert answer.json()["error"] == "invalid_client"
         assert "www-authenticate" in answer.headers
 
 
 @pytest.mark.parametrize(
     ("request_", "status", "code"),
     [
-        ({"json": {"client_id": "x"}}, 400, "invalid_parameter"),
-        ({"json": {"client_id": 1, "client_secret": "x"}}, 400, "invalid_parameter"),
-        ({"json": {"client_id": "x", "client_secret": "x", "audience": "other"}}, 400, "invalid_parameter"),
-        ({"json": {"client_id": "x", "client_secret": "x", "grant_type": "password"}}, 400, "invalid_parameter"),
-        ({"content": b"{", "headers": {"Content-Type": "application/json"}}, 400, "invalid_parameter"),
+        ({"json": {"client_id": "x"}}, 400, "invalid_request"),
+        ({"json": {"client_id": 1, "client_secret": "x"}}, 400, "invalid_request"),
+        ({"json": {"client_id": "x", "client_secret": "x", "audience": "other"}}, 400, "invalid_request"),
+        ({"json": {"client_id": "x", "client_secret": "x", "grant_type": "password"}}, 400, "unsupported_grant_type"),
+        ({"content": b"{", "headers": {"Content-Type": "application/json"}}, 400, "invalid_request"),
         (
             {"content": b"client_id=x&client_id=y&client_secret=z", "headers": {"Content-Type": FORM}},
             400,
-            "invalid_parameter",
+            "invalid_request",
         ),
+        ({"content": b"client_id=\xff", "headers": {"Content-Type": FORM}}, 400, "invalid_request"),
+        ({"content": b"client_id=&client_secret=z", "headers": {"Content-Type": FORM}}, 400, "invalid_request"),
+        ({"content": b"", "headers": {"Content-Type": "application/json"}}, 400, "invalid_request"),
         ({"content": b"x", "headers": {"Content-Type": "text/plain"}}, 415, "unsupported_media_type"),
         ({"content": b"x"}, 415, "unsupported_media_type"),
         ({"content": b"x" * 20_000, "headers": {"Content-Type": FORM}}, 413, "too_large"),
@@ -55,7 +59,38 @@ def test_wrong_credentials_are_an_invalid_client(http, services):
 )
 def test_a_malformed_token_request_is_refused(http, request_, status, code):
     answer = http.post("/v1/token", **request_)
-    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    problem = answer.json()
+    assert (answer.status_code, problem["code"]) == (status, code)
+    assert problem.get("error") == (code if status == 400 else None)
+    assert "truncated" not in problem["detail"]
+
+
+@pytest.mark.parametrize(
+    ("scope", "granted"),
+    [
+        (None, ["events:write", "admin"]),
+        ("", ["events:write", "admin"]),
+        ("admin", ["admin"]),
+        ("admin events:write", ["events:write", "admin"]),
+        ("admin admin", ["admin"]),
+    ],
+)
+def test_a_client_may_ask_for_some_of_its_scopes(http, services, scope, granted):
+    made = services.clients.add("shop", ["events:write", "admin"])
+    asked = {"client_id": made.client_id, "client_secret": made.client_secret}
+    asked |= {} if scope is None else {"scope": scope}
+    for kind in ("json", "data"):
+        token = http.post("/v1/token", **{kind: asked}).json()
+        assert token["scope"].split(" ") == granted
+        assert services.verifier.verify(token["access_token"]).scopes == set(granted)
+
+
+@pytest.mark.parametrize("scope", ["events:read", "admin events:read", "root", "admin,events:write", " ", "admin\t"])
+def test_a_client_gets_no_other_scope(http, services, scope):
+    made = services.clients.add("shop", ["events:write", "admin"])
+    asked = {"client_id": made.client_id, "client_secret": made.client_secret, "scope": scope}
+    answer = http.post("/v1/token", data=asked)
+    assert (answer.status_code, answer.json()["code"], answer.json()["error"]) == (400, *["invalid_scope"] * 2)
 
 
 def test_an_expired_token_is_refused(http, services, bearer):

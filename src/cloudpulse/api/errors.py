@@ -13,11 +13,14 @@ from cloudpulse.errors import (
     CloudPulseError,
     InvalidClient,
     InvalidParameter,
+    InvalidScope,
+    InvalidTokenRequest,
     NotReady,
     Overloaded,
     RateLimited,
     ServiceError,
     Unauthorized,
+    UnsupportedGrantType,
     UserError,
 )
 from cloudpulse.telemetry import told
@@ -33,6 +36,9 @@ _CODES = {
     413: "too_large",
     415: "unsupported_media_type",
 }
+OAUTH_CODES = frozenset(
+    error.code for error in (InvalidTokenRequest, InvalidClient, InvalidScope, UnsupportedGrantType)
+)
 _MISSING = re.compile(r"Missing required \w+ parameter '(.+?)' for path")
 _log = structlog.get_logger()
 
@@ -45,7 +51,10 @@ class FieldError(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
-    """Problem details: ``code`` is for programs, ``detail`` is a sentence for people."""
+    """Problem details: ``code`` is for programs, ``detail`` is a sentence for people.
+
+    Where a token is asked for, ``error`` is the code once more: OAuth's libraries look for it there.
+    """
 
     type: str
     title: str
@@ -53,6 +62,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     detail: str
     code: str
     errors: tuple[FieldError, ...] = ()
+    error: str | msgspec.UnsetType = msgspec.UNSET
 
 
 def render(request: Request[Any, Any, Any], exc: Exception) -> Response[bytes]:
@@ -82,8 +92,17 @@ def render(request: Request[Any, Any, Any], exc: Exception) -> Response[bytes]:
 
 def problem(status: int, code: str, title: str, detail: str, errors: tuple[FieldError, ...] = ()) -> bytes:
     """Problem details as JSON."""
-    kind = f"urn:cloudpulse:problem:{code}"
-    return msgspec.json.encode(Problem(type=kind, title=title, status=status, detail=detail, code=code, errors=errors))
+    return msgspec.json.encode(
+        Problem(
+            type=f"urn:cloudpulse:problem:{code}",
+            title=title,
+            status=status,
+            detail=detail,
+            code=code,
+            errors=errors,
+            error=code if code in OAUTH_CODES else msgspec.UNSET,
+        )
+    )
 
 
 def _id(request: Request[Any, Any, Any]) -> str:
