@@ -50,6 +50,13 @@ def told(exc: BaseException) -> dict[str, str]:
     return {"error": error, "place": "".join(traceback.format_tb(exc.__traceback__, limit=-5))}
 
 
+def sentence(exc: BaseException) -> str:
+    """What people may be told of an exception: its text where it is our own or the system's, else its kind."""
+    if isinstance(exc, CloudPulseError):
+        return exc.detail
+    return str(exc) if isinstance(exc, OSError) else f"It failed with {type(exc).__name__}; the log says where."
+
+
 def count_receipt(accepted: int, duplicates: int, rejected: int) -> None:
     """Count what became of the events of one request."""
     for counter, events in ((events_accepted, accepted), (events_duplicate, duplicates), (events_rejected, rejected)):

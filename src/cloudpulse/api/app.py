@@ -15,12 +15,14 @@ from cloudpulse.api.event_list import event_list_routes
 from cloudpulse.api.frame import Frame
 from cloudpulse.api.health import health_routes
 from cloudpulse.api.ingest import ingest_routes
+from cloudpulse.api.jobs import job_routes
 from cloudpulse.api.ledger import ledger_routes
 from cloudpulse.api.lookup import lookup_routes
 from cloudpulse.api.query import query_routes
 from cloudpulse.api.realtime import realtime_routes
 from cloudpulse.api.rotate import rotate_routes
 from cloudpulse.api.sign_in import sign_in_routes
+from cloudpulse.api.summaries import summary_routes
 from cloudpulse.api.token import token_routes
 from cloudpulse.api.users import user_routes
 from cloudpulse.api.well_known import well_known_routes
@@ -40,6 +42,8 @@ ROUTES: list[ControllerRouterHandler] = [
     *write_key_routes,
     *rotate_routes,
     *ledger_routes,
+    *job_routes,
+    *summary_routes,
     *health_routes,
     *docs_routes,
 ]

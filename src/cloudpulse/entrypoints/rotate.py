@@ -1,35 +1,35 @@
-"""The thread of the api process that rotates old secrets and removes expired ones, once an hour."""
+"""The job ``rotate``: it runs in the api process, which alone writes the secrets, at the start and when it is due."""
 
 import threading
 
 import structlog
 
-from cloudpulse.auth.rotation import Rotation
+from cloudpulse.ops.jobs import JobService
 from cloudpulse.telemetry import told
 
-EVERY_SECONDS = 3600.0
+JOB = "rotate"
 
 log = structlog.get_logger(__name__)
 
 
 class RotateLoop(threading.Thread):
-    """Looks at the start and then every hour."""
+    """Runs the job at the start and then at each of its times."""
 
-    def __init__(self, rotation: Rotation) -> None:
+    def __init__(self, jobs: JobService) -> None:
         super().__init__(name="rotate", daemon=True)
-        self._rotation = rotation
+        self._jobs = jobs
         self._ended = threading.Event()
 
     def run(self) -> None:
-        """Look until ``stop``."""
+        """Run it until ``stop``."""
         while not self._ended.is_set():
             try:
-                self._rotation.look()
+                self._jobs.start(JOB)
             except Exception as exc:
                 log.error("could not rotate secrets", **told(exc))
-            self._ended.wait(EVERY_SECONDS)
+            self._ended.wait(self._jobs.seconds_until_due(JOB))
 
     def stop(self) -> None:
-        """End after the look under way."""
+        """End after the run under way."""
         self._ended.set()
         self.join()

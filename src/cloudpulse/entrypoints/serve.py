@@ -67,7 +67,8 @@ async def api(settings: Settings, listener: int) -> None:
     positions = {"speed": serving.counters.position, "lake": lambda: serving.snapshots.current().position}
     watch = Watch(settings, ingest.gate, serving.reader, ingest.index, positions, ingest.sequencer.nudge)
     services = _services(settings, ingest, serving, watch)
-    rotate_loop = RotateLoop(services.rotation)
+    services.jobs.abandon()
+    rotate_loop = RotateLoop(services.jobs)
     watch.look()
     for thread in (watch, rotate_loop, ingest.sequencer):
         thread.start()
@@ -87,10 +88,12 @@ def _services(
     from cloudpulse.auth.throttle import SignInThrottle, TokenBuckets
     from cloudpulse.entrypoints.first_login import make_first_login
     from cloudpulse.serving.lookup import EventLookup
+    from cloudpulse.serving.summaries import find_summary
 
     clients, users = wiring.local_clients(settings), wiring.local_users(settings)
     tokens, user_tokens = wiring.local_tokens(settings), wiring.local_user_tokens(settings)
     audit = wiring.local_audit(settings)
+    rotation = wiring.local_rotation(settings, clients)
     make_first_login(settings.data, wiring.local_secrets(settings), clients, users, audit)
     return wiring.ApiServices(
         settings=settings,
@@ -99,7 +102,7 @@ def _services(
         verifier=wiring.verifier(settings, tokens, user_tokens),
         clients=clients,
         write_keys=wiring.local_write_keys(settings),
-        rotation=wiring.local_rotation(settings, clients),
+        rotation=rotation,
         users=users,
         sessions=wiring.local_sessions(settings),
         audit=audit,
@@ -112,6 +115,8 @@ def _services(
         lookup=EventLookup(ingest.index, serving.reader, serving.snapshots, serving.records, serving.letters),
         event_list=serving.event_list,
         ledger=serving.ledger,
+        jobs=wiring.job_service(settings, rotation),
+        summaries=partial(find_summary, settings.data),
         health=health,
         stopping=asyncio.Event(),
     )
@@ -121,6 +126,7 @@ def pipeline(settings: Settings) -> None:
     """Follow the journal with both layers."""
     from cloudpulse.entrypoints.chunks import ChunkSource
     from cloudpulse.entrypoints.consume import LakeLayer, Loop, SpeedLayer
+    from cloudpulse.entrypoints.run_jobs import JobLoop
 
     parts = wiring.pipeline(settings)
     ended = threading.Event()
@@ -136,10 +142,15 @@ def pipeline(settings: Settings) -> None:
     lake = LakeLayer(parts.writer, parts.reader, parts.letters, source, tail_folder, wiring.utc_now)
     speed = SpeedLayer(parts.processor, parts.reader, parts.letters, tail_folder, wiring.utc_now)
     loops = [Loop(layer, source, parts.letters, wiring.utc_now) for layer in (speed, lake)]
+    runs = wiring.local_jobs(settings)
+    functions = wiring.job_functions(settings, parts, runs)
+    jobs = JobLoop(runs, lambda: wiring.job_runner(settings, runs, functions), wiring.utc_now)
     _calm_collector()
     for loop in loops:
         loop.start()
+    jobs.start()
     ended.wait()
+    jobs.stop()
     for loop in loops:
         loop.stop()
     lake.commit()

@@ -1,0 +1,58 @@
+"""The pipeline's jobs: launched a moment after its layers, which go on whatever happens here."""
+
+import threading
+from collections.abc import Callable
+
+import structlog
+
+from cloudpulse.entrypoints.chunks import Now
+from cloudpulse.ops.jobs import put_due_in_line
+from cloudpulse.ports import Jobs
+from cloudpulse.telemetry import told
+from cloudpulse.wiring import JobRunner
+
+DELAY_SECONDS = 1.5
+"""Loading DBOS takes half a second of a processor, which the layers and the first answers need more."""
+PACE_SECONDS = 1.0
+RETRY_SECONDS = 30.0
+
+log = structlog.get_logger(__name__)
+
+
+class JobLoop(threading.Thread):
+    """Once a second: puts jobs in line whose time has come, and hands over what is in line."""
+
+    def __init__(self, runs: Jobs, make_runner: Callable[[], JobRunner], now: Now) -> None:
+        super().__init__(name="jobs", daemon=True)
+        self._runs = runs
+        self._make_runner = make_runner
+        self._now = now
+        self._ended = threading.Event()
+        self._runner: JobRunner | None = None
+
+    def run(self) -> None:
+        """Look until ``stop``; when it fails, again after a while."""
+        wait = DELAY_SECONDS
+        while not self._ended.wait(wait):
+            try:
+                self.look()
+                wait = PACE_SECONDS
+            except Exception as exc:
+                log.error("jobs could not be run", **told(exc))
+                wait = RETRY_SECONDS
+
+    def look(self) -> None:
+        """One look."""
+        self._runner = self._runner or self._launch()
+        put_due_in_line(self._runs, self._now())
+        self._runner.hand_over()
+
+    def stop(self) -> None:
+        """Begin no more jobs; one that runs is cut off with the process, and resumed by the next one."""
+        self._ended.set()
+        self.join()
+
+    def _launch(self) -> JobRunner:
+        runner = self._make_runner()
+        runner.launch()
+        return runner

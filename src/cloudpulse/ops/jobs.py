@@ -1,0 +1,159 @@
+"""What runs by itself, and when: the jobs, and what is asked of them by hand."""
+
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
+
+import msgspec
+import structlog
+from croniter import croniter
+
+from cloudpulse.errors import NotFound
+from cloudpulse.events.times import rfc3339
+from cloudpulse.ports import JobRun, Jobs
+from cloudpulse.telemetry import sentence, told
+
+log = structlog.get_logger(__name__)
+
+Arguments = Mapping[str, Any]
+JobFunction = Callable[[Arguments, dt.datetime], dict[str, Any] | None]
+"""(arguments, now) → what was done, as JSON. It may be run again at any moment: what was done stays done."""
+
+KEEP_DAYS = 90
+KEEP_RUNS = 10_000
+MAX_FAILURES = 100
+"""No more failures in a row are counted."""
+CUT_OFF = "The process ended while it ran."
+
+
+class Job(msgspec.Struct, frozen=True):
+    """One job: ``cron`` is in UTC, ``what`` is a sentence, ``process`` is where it runs."""
+
+    name: str
+    cron: str
+    what: str
+    process: Literal["pipeline", "api"] = "pipeline"
+
+
+JOBS: tuple[Job, ...] = (
+    Job("summarise", "5 0 * * *", "Writes the summary of yesterday, and of past days that have got events since."),
+    Job("expire", "35 0 * * *", "Removes the history of jobs that is older than 90 days or beyond 10,000 runs."),
+    Job("rotate", "0 * * * *", "Renews secrets that are as old as the settings allow.", process="api"),
+)
+"""All jobs; ``wiring`` says what each of them calls."""
+
+
+class JobState(msgspec.Struct, frozen=True, kw_only=True):
+    """A job, when it runs next, and how it ran last. ``failures`` counts the failed runs since the last good one."""
+
+    name: str
+    what: str
+    cron: str
+    next_run_at: str
+    last_run: JobRun | None
+    last_success_at: str | None
+    failures: int
+
+
+def find(name: str, jobs: Sequence[Job] = JOBS) -> Job:
+    """The job of this name; raises ``NotFound``."""
+    for job in jobs:
+        if job.name == name:
+            return job
+    raise NotFound(f"There is no job {name!r}; there are {', '.join(job.name for job in jobs)}.")
+
+
+def last_slot(cron: str, now: dt.datetime) -> dt.datetime:
+    """The newest moment up to ``now`` at which ``cron`` is due."""
+    slot: dt.datetime = croniter(cron, now + dt.timedelta(microseconds=1)).get_prev(dt.datetime)
+    return slot
+
+
+def next_slot(cron: str, now: dt.datetime) -> dt.datetime:
+    """The first moment after ``now`` at which ``cron`` is due."""
+    slot: dt.datetime = croniter(cron, now).get_next(dt.datetime)
+    return slot
+
+
+def put_due_in_line(runs: Jobs, now: dt.datetime, jobs: Sequence[Job] = JOBS) -> list[str]:
+    """Put the pipeline's jobs in line whose time has come; returns their names. A job that has missed many of its
+    times is put in line once.
+    """
+    here = [job for job in jobs if job.process == "pipeline"]
+    return [job.name for job in here if runs.schedule(job.name, last_slot(job.cron, now), now)]
+
+
+def expire(runs: Jobs, now: dt.datetime) -> dict[str, Any]:
+    """The job ``expire``."""
+    return {"job_runs": runs.prune(now - dt.timedelta(days=KEEP_DAYS), KEEP_RUNS)}
+
+
+class JobService:
+    """Lists jobs and their runs, and starts them: here those in ``own``, all others wait in line."""
+
+    def __init__(
+        self, runs: Jobs, now: Callable[[], dt.datetime], own: Mapping[str, JobFunction], jobs: Sequence[Job] = JOBS
+    ) -> None:
+        self._runs = runs
+        self._now = now
+        self._own = own
+        self._jobs = jobs
+
+    def states(self) -> list[JobState]:
+        """All jobs."""
+        now = self._now()
+        return [self._state(job, now) for job in self._jobs]
+
+    def start(self, name: str, arguments: Arguments | None = None) -> JobRun:
+        """Have a job run: here and now, or as soon as it is its turn. Raises ``NotFound``."""
+        job = find(name, self._jobs)
+        run = self._runs.request(job.name, arguments or {}, self._now())
+        return self._run_here(run) if name in self._own else run
+
+    def seconds_until_due(self, name: str) -> float:
+        """How long until the job's time comes."""
+        now = self._now()
+        return (next_slot(find(name, self._jobs).cron, now) - now).total_seconds()
+
+    def history(self, name: str, limit: int) -> list[JobRun]:
+        """The newest runs of a job, newest first. Raises ``NotFound``."""
+        return self._runs.history(find(name, self._jobs).name, limit=limit)
+
+    def show(self, name: str, run_id: str) -> JobRun:
+        """One run of a job. Raises ``NotFound``."""
+        run = self._runs.show(run_id)
+        if run is None or run.name != find(name, self._jobs).name:
+            raise NotFound(f"There is no run {run_id!r} of the job {name}; its history may have expired.")
+        return run
+
+    def abandon(self) -> None:
+        """End what an earlier process began here and did not end."""
+        for name in self._own:
+            for run in self._runs.history(name, ("waiting", "running")):
+                self._runs.finish(run.id, self._now(), error=CUT_OFF)
+
+    def _state(self, job: Job, now: dt.datetime) -> JobState:
+        last = self._runs.history(job.name, limit=1)
+        good = self._runs.history(job.name, ("done",), limit=1)
+        failed = self._runs.history(job.name, ("failed",), limit=MAX_FAILURES)
+        return JobState(
+            name=job.name,
+            what=job.what,
+            cron=job.cron,
+            next_run_at=rfc3339(next_slot(job.cron, now)),
+            last_run=last[0] if last else None,
+            last_success_at=good[0].finished_at if good else None,
+            failures=sum(not good or run.requested_at > good[0].requested_at for run in failed),
+        )
+
+    def _run_here(self, run: JobRun) -> JobRun:
+        started_at = self._now()
+        self._runs.begin(run.id, started_at)
+        try:
+            result = self._own[run.name](run.arguments, started_at)
+        except Exception as exc:
+            log.error("a job failed", job=run.name, run=run.id, **told(exc))
+            self._runs.finish(run.id, self._now(), error=sentence(exc))
+        else:
+            self._runs.finish(run.id, self._now(), result=result)
+        return self.show(run.name, run.id)
