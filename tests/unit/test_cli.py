@@ -17,6 +17,7 @@ from cloudpulse.cli import options, query
 from cloudpulse.cli.client import Client, NoServer, Refused
 from cloudpulse.cli.main import COMMANDS, app
 from cloudpulse.cli.send import send
+from cloudpulse.entrypoints.supervise import hold
 from cloudpulse.events.codec import encode_event
 from cloudpulse.events.model import Event
 from cloudpulse.serving import request
@@ -37,7 +38,8 @@ def data(tmp_path, server, monkeypatch):
     folder = tmp_path / "data"
     folder.mkdir()
     (folder / "server.json").write_text(json.dumps({"url": server.url, "pids": {"api": 7}, "started_at": 1.5}))
-    return folder
+    with hold(folder):
+        yield folder
 
 
 @pytest.fixture
@@ -100,6 +102,15 @@ def test_a_folder_without_data_is_named_and_not_made(tmp_path, command):
     assert (result.exit_code, result.stdout) == (1, "")
     assert "there is no CloudPulse data in" in result.stderr
     assert not (tmp_path / "nothing").exists()
+
+
+def test_whoever_has_the_port_of_a_server_that_was_killed_gets_no_token(tmp_path, server):
+    wiring.local_clients(Settings(data=tmp_path)).add("shop", ("events:read",))
+    (tmp_path / "server.json").write_text(json.dumps({"url": server.url}))
+    (tmp_path / "lock").touch()
+    assert "shop" in CliRunner().invoke(app, ["clients", "list", "--data", str(tmp_path)]).stdout
+    assert CliRunner().invoke(app, ["realtime", "--data", str(tmp_path)]).exit_code == 1
+    assert server.paths == []
 
 
 def test_without_a_server_one_sentence_says_what_to_do(run, data):
@@ -286,17 +297,32 @@ def test_limits_and_overlaps_are_set_in_a_stopped_folder(run, data):
         return json.loads(run("clients", "list", "--json").stdout)[0]
 
     assert listed()["requests_per_minute"] == 60
-    assert run("clients", "limit", client, "none").exit_code == 0
+    assert run("clients", "change", client, "--limit", "none").exit_code == 0
     assert listed()["requests_per_minute"] is None
     assert json.loads(run("clients", "rotate", client).stdout)["previous_expires_at"] == listed()["previous_expires_at"]
     assert json.loads(run("clients", "rotate", client, "--keep", "0").stdout)["previous_expires_at"] is None
     assert listed()["previous_expires_at"] is None
-    assert run("clients", "limit", "nobody", "5").exit_code == 1
+    assert run("clients", "change", "nobody", "--limit", "5").exit_code == 1
     assert run("clients", "remove", client).exit_code == 0
     assert noted(data) == [
         ("cloudpulse-cli", f"client_{action}", f"client/{client}")
         for action in ("added", "changed", "rotated", "rotated", "removed")
     ]
+
+
+def test_write_keys_change_in_a_stopped_folder_and_through_a_server(run, data, server):
+    server.answers["/v1/write-keys/a"] = ""
+    assert run("keys", "change", "a", "--limit", "none", "--origin", "*").exit_code == 0
+    assert json.loads(server.bodies[-1]) == {"origins": ["*"], "requests_per_minute": None}
+    (data / "server.json").unlink()
+    made = json.loads(run("keys", "add", "shop", "--origin", "https://shop.example").stdout)
+    keys = wiring.local_write_keys(Settings(data=data))
+    assert run("keys", "change", made["key_id"], "--origin", "https://b.example").exit_code == 0
+    assert keys.list()[0].origins == ("https://b.example",)
+    assert run("keys", "change", made["key_id"], "--limit", "5").exit_code == 0
+    assert (keys.list()[0].origins, keys.list()[0].requests_per_minute) == (("https://b.example",), 5)
+    assert run("keys", "change", "nobody", "--limit", "5").exit_code == 1
+    assert [action for _, action, _ in noted(data)] == ["write_key_added", "write_key_changed", "write_key_changed"]
 
 
 def test_write_keys_are_managed_in_a_stopped_folder(run, data):
@@ -325,7 +351,7 @@ def test_write_keys_limits_and_rotation_go_through_the_server_that_runs(run, ser
     assert server.paths[-1] == "/v1/write-keys/a/rotate?keep_previous_seconds=0"
     server.answers["/v1/write-keys/a"] = server.answers["/v1/clients/a"] = ""
     assert run("keys", "remove", "a").exit_code == 0
-    assert run("clients", "limit", "a", "5").exit_code == 0
+    assert run("clients", "change", "a", "--limit", "5").exit_code == 0
     server.answers["/v1/rotate"] = {"rotated": ["signing"], "previous_expires_at": "2026-03-09T14:22:31Z"}
     said = run("rotate").stdout
     assert (said.count("\n"), "2026-03-09 14:22:31Z" in said) == (1, True)
@@ -348,8 +374,13 @@ def test_signing_secrets_rotate_in_a_stopped_folder(run, data):
     [
         ["token", "--ttl", "86401"],
         ["token", "--ttl", "0"],
-        ["clients", "limit", "a", "0"],
-        ["clients", "limit", "a", "many"],
+        ["clients", "change", "a"],
+        ["clients", "change", "a", "--limit", "0"],
+        ["clients", "change", "a", "--limit", "many"],
+        ["keys", "change", "a"],
+        ["keys", "change", "a", "--limit", "-1"],
+        ["users", "change", "a@x"],
+        ["users", "change", "a@x", "--group", "none", "--group", "admin"],
         ["clients", "add", "a", "--limit", "0"],
         ["clients", "rotate", "a", "--keep", "2592001"],
         ["keys", "add", "a"],

@@ -1,5 +1,6 @@
 """Finds the running server and talks to it; an error that it answers becomes one sentence."""
 
+import fcntl
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -43,11 +44,25 @@ class Refused(CloudPulseError):
 
 
 def running(data: Path) -> Running | None:
-    """The server that wrote ``server.json`` into the data folder; it may have ended meanwhile."""
+    """The server that runs on the data folder, by its ``server.json``."""
+    if not _is_held(data):
+        return None
     try:
         return msgspec.json.decode((data / "server.json").read_bytes(), type=Running)
     except (OSError, msgspec.MsgspecError):
         return None
+
+
+def _is_held(data: Path) -> bool:
+    """Whether a server has the data folder. The file of one that was killed names a port that anybody may have now."""
+    try:
+        with (data / "lock").open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def is_answering(data: Path) -> bool:

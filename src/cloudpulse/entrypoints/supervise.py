@@ -100,6 +100,7 @@ class Supervisor:
         if wiring.open_folder(self._folder):
             say(f"{self._folder} was open to other users of this machine; it is no more")
         self._lock = hold(self._folder)
+        (self._folder / SERVER_FILE).unlink(missing_ok=True)  # of one that was killed
         self._listener = listen(self.settings.host, self.settings.port)
         lifeline, self._end_of_lifeline = os.pipe()
         self._port = self._listener.getsockname()[1]
