@@ -98,7 +98,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: Any) -> None:
         """Take a connection, or refuse it when there are too many."""
         self._limits.start(self.loop, self.connections)  # type: ignore[arg-type]  # all are of this class
-        self.since = self._limits.now
+        self.since = self.loop.time()  # exact: of those that came in one second, the first makes room first
         has_room = self._limits.make_room(self.connections)  # type: ignore[arg-type]
         one_write: Any = OneWriteTransport(transport, self.loop)
         super().connection_made(one_write)
