@@ -1,6 +1,7 @@
 """What differs between engines. Each docstring says what an implementation promises."""
 
 import datetime as dt
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
@@ -32,9 +33,13 @@ class EventLog(Protocol):
         """Write one batch and return its ``seq``; on return it survives a power cut.
 
         All or nothing. Numbers rise by one and are never used twice. A batch whose ``redrive_of`` was appended before
-        is not written again: the first one's number is returned. In the same step a bounded number of batches up to
-        ``trim_through`` may go. Raises ``DiskFull`` or ``StoreError``; then nothing was written.
+        is not written again: the first one's number is returned, or 0 when that letter was purged. In the same step a
+        bounded number of batches up to ``trim_through`` may go. Raises ``DiskFull`` or ``StoreError``; then nothing was
+        written.
         """
+
+    def purge(self, letter_id: str) -> bool:
+        """Decide, durably, that a dead letter is never appended again; False when it was appended before."""
 
     def trim(self, through: int) -> bool:
         """Let a bounded number of batches up to ``through`` go, oldest first; True when more of them may wait."""
@@ -46,8 +51,14 @@ class LogReader(Protocol):
     def read(self, after: int, limit: int = 500, max_events: int = 50_000) -> list[Batch]:
         """Batches above ``after`` in order, gapless; at least one when there is one. Raises ``LogTrimmed``."""
 
-    def digests(self, after: int) -> tuple[int, list[tuple[int, int, tuple[Count, ...]]]]:
-        """The head and (seq, received_at, digest) above ``after``, seen in one moment. Raises ``LogTrimmed``."""
+    def digests(self, after: int, consumer: str) -> tuple[int, list[tuple[int, int, tuple[Count, ...]]]]:
+        """The head and (seq, received_at, digest) of a consumer's batches above ``after``, seen in one moment.
+
+        Raises ``LogTrimmed``.
+        """
+
+    def redrives(self, letter_ids: Iterable[str]) -> dict[str, int]:
+        """What was decided on dead letters: the ``seq`` of the next try, 0 for a purged one; others are left out."""
 
     def state(self) -> LogState:
         """Where the log stands, seen in one moment."""
@@ -69,7 +80,11 @@ class IdIndex(Protocol):
         """One entry per id, in order; None where the id is unknown or older than the window."""
 
     def record(self, batch: Batch) -> None:
-        """Remember the ids of a batch that the log holds, and that the index has come up to it; repeatable."""
+        """Remember the ids of a batch that the log holds, and that the index has come up to it; repeatable.
+
+        Another try of a dead letter of the lake moves the ids that the letter held to its own number, and leaves their
+        age; one for another consumer leaves them alone.
+        """
 
     def through(self) -> int:
         """The highest batch recorded; 0 for an empty index."""
@@ -130,26 +145,40 @@ class Counters(Protocol):
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
-    """A batch that a consumer could not process, with its original bytes. Times are microseconds since 1970."""
+    """What is known of events that a consumer could not process. Times are microseconds since 1970.
+
+    ``position`` is where their batch stands in the log, ``failed_at`` the times of the last tries; ``attempts`` counts
+    earlier ones too, where this is what became of another letter's next try. Nothing here quotes an event.
+    """
 
     consumer: str
     position: Position
+    events: int
     parked_at: int
     attempts: int
+    failed_at: tuple[int, ...]
+    fingerprint: str
     reason: str
-    batch: Batch
+    stack: str
+    redrive_of: str | None = None
 
     @property
     def id(self) -> str:
         """``<consumer>:<journal>:<seq>``: unique, and the ``redrive_of`` of its next try."""
         return f"{self.consumer}:{self.position}"
 
+    def is_passed(self, position: Position | None) -> bool:
+        """Whether its consumer, which has stored all up to ``position``, gets it from no log again: it is final."""
+        if position is None:
+            return False
+        return self.position.journal != position.journal or self.position.seq <= position.seq
+
 
 class DeadLetters(Protocol):
     """What could not be processed."""
 
-    def park(self, letter: DeadLetter) -> None:
-        """Keep a letter durably; parking the same one again replaces it."""
+    def park(self, letter: DeadLetter, batch: Batch) -> None:
+        """Keep a letter and its events durably; parking the same one again replaces it."""
 
     def list(self, consumer: str | None = None) -> list[DeadLetter]:
         """All letters, oldest first."""
@@ -157,8 +186,15 @@ class DeadLetters(Protocol):
     def show(self, letter_id: str) -> DeadLetter | None:
         """One letter, or None."""
 
-    def remove(self, letter_id: str) -> bool:
-        """Forget one letter (redriven or purged); False when there is none."""
+    def batch(self, letter_id: str) -> Batch | None:
+        """The events of one letter with their original bytes, or None."""
+
+    def remove(self, letter_id: str, place: str | None = None) -> bool:
+        """Forget one letter; False when there is none.
+
+        With ``place`` its events are added to the records of kind ``ledger``, key ``<place>:<journal>``, document
+        ``{"events": n}``, in the same step.
+        """
 
     def forget_above(self, consumer: str, position: Position | None) -> int:
         """Forget the letters of this consumer above its position, which the log delivers again; returns how many."""
@@ -304,17 +340,24 @@ class AuditLog(Protocol):
 
 
 class Relation(msgspec.Struct, frozen=True):
-    """A table that one statement may use: lake files by name, and rows in memory (an Arrow table) beside them."""
+    """A table that one statement may use: lake files by name, and rows in memory (an Arrow table) beside them.
+
+    Files are Parquet; where ``columns`` are given (name → DuckDB's type) they hold JSON objects instead, compressed when
+    their names end in ``.zst``, and columns that an object lacks are null.
+    """
 
     files: Sequence[str]
     rows: Any | None = None
+    columns: Mapping[str, str] | None = None
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """What one statement may use."""
+    """What one statement may use; it ends soon after ``cancelled`` is set."""
 
     rows: int = 10_000
     seconds: float = 25.0
+    bytes: int | None = None
+    cancelled: threading.Event | None = None
 
 
 class Rows(msgspec.Struct, frozen=True, kw_only=True):
@@ -331,6 +374,6 @@ class Warehouse(Protocol):
     def run(self, sql: str, parameters: Sequence[Any], relations: Mapping[str, Relation], limits: Limits) -> Rows:
         """Run ``sql`` over the named relations; parameters stand for ``?``.
 
-        A file that has gone meanwhile raises FileNotFoundError, a statement over its time ``QueryTimeout``, a wrong
-        statement ``UserError``.
+        A file that has gone meanwhile raises FileNotFoundError, a statement over its time ``QueryTimeout``, one that
+        was cancelled ``QueryCancelled``, a wrong one or one that needs too much ``UserError``.
         """

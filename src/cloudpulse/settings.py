@@ -65,6 +65,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     header_timeout_seconds: Positive = 10
     body_timeout_seconds: Positive = 60
     dedup_window_days: Positive = 7
+    dead_letter_days: Positive = 14
 
     journal_max_bytes: Positive = 4 * GIB
     journal_max_age_seconds: Positive = 6 * 3600
@@ -83,6 +84,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     query_max_days: Positive = 400
     query_max_rows: Positive = 10_000
+    query_max_result_bytes: Positive = 32 * MIB
     query_timeout_seconds: Positive = 25
     query_max_scanned_bytes: Positive = 10 * GIB
     query_memory_bytes: Positive = 512 * MIB

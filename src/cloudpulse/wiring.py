@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
+from cloudpulse.events.model import LAKE, SPEED, Position
 from cloudpulse.settings import MIB, Settings
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from cloudpulse.ingest.sequencer import Deliver, Sequencer
     from cloudpulse.lake.snapshot import SnapshotReader
     from cloudpulse.lake.summaries import DailySummary
+    from cloudpulse.ops.dead_letters import DeadLetterService
     from cloudpulse.ops.jobs import JobFunction, JobService
     from cloudpulse.ops.ledger import LedgerService
     from cloudpulse.ports import AuditLog, Counters, DeadLetters, LogReader, Records, Warehouse
@@ -145,6 +147,7 @@ class ApiServices:
     lookup: EventLookup
     event_list: EventListService
     ledger: LedgerService
+    dead_letters: DeadLetterService
     jobs: JobService
     summaries: Callable[[dt.date], DailySummary]
     health: Health
@@ -163,6 +166,7 @@ class Pipeline:
 
 def ingest(settings: Settings, deliver: Deliver, fatal: Callable[[], None]) -> Ingest:
     """Open the journal and the id index, and bring the index up to the journal."""
+    from cloudpulse.engines.local.dead_letters import SqliteDeadLetters
     from cloudpulse.engines.local.event_log import SqliteEventLog, SqliteLogReader
     from cloudpulse.engines.local.id_index import RocksIdIndex
     from cloudpulse.engines.local.records import SqliteRecords
@@ -177,7 +181,8 @@ def ingest(settings: Settings, deliver: Deliver, fatal: Callable[[], None]) -> I
     window_seconds = settings.dedup_window_days * 86_400
     index = RocksIdIndex(settings.data, state.journal, window_seconds)
     records = SqliteRecords(settings.data / RECORDS_FILE, read_only=True)
-    bring_up(index, reader, records, settings.data, oldest=int(time.time()) - window_seconds)
+    letters = SqliteDeadLetters(settings.data / RECORDS_FILE, read_only=True)
+    bring_up(index, reader, records, letters, settings.data, oldest=int(time.time()) - window_seconds)
     gate = Gate(settings.max_waiting_events, is_disk_full=lambda: is_full(settings))
     sequencer = Sequencer(log, index, gate, deliver, fatal)
     return Ingest(log, index, gate, sequencer, Receiver(settings, sequencer, state.last_received_at, utc_now))
@@ -215,6 +220,22 @@ def serving(settings: Settings) -> Serving:
         letters=letters,
         records=records,
     )
+
+
+def dead_letter_service(
+    settings: Settings, parts: Serving, journal: Sequencer, positions: Mapping[str, Callable[[], Position | None]]
+) -> DeadLetterService:
+    """What the api process does with dead letters."""
+    from cloudpulse.lake import parquet
+    from cloudpulse.ops.dead_letters import DeadLetterService
+    from cloudpulse.speed import minutes
+
+    trials = {
+        LAKE: lambda chunk: parquet.try_out(chunk.table),
+        SPEED: lambda chunk: (minutes.live_counts(chunk.batches), minutes.live_sessions(chunk.table)),
+    }
+    keep = dt.timedelta(days=settings.dead_letter_days)
+    return DeadLetterService(parts.letters, parts.reader, journal, positions, trials, keep, utc_now)
 
 
 def ledger_service(settings: Settings) -> LedgerService:
@@ -270,7 +291,7 @@ def job_functions(settings: Settings, parts: Pipeline, runs: SqliteJobs) -> dict
 
     def summarise(_: jobs.Arguments, now: dt.datetime) -> dict[str, Any]:
         snapshots, open_warehouse = SnapshotReader(settings), partial(job_warehouse, settings)
-        return Summariser(settings.data, snapshots, parts.reader, open_warehouse).run(now)
+        return Summariser(settings.data, snapshots, parts.reader, parts.writer.hurry, open_warehouse).run(now)
 
     return {"summarise": summarise, "expire": lambda _, now: jobs.expire(runs, now)}
 

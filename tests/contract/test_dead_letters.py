@@ -1,14 +1,31 @@
 """What every engine's ``DeadLetters`` promises; ``forget_above`` guards mechanism 17."""
 
 from cloudpulse.events.model import Batch, Count, Position
-from cloudpulse.ports import DeadLetter, DeadLetters
+from cloudpulse.ports import DeadLetter, DeadLetters, Records
+
+BATCH = Batch(
+    seq=7,
+    received_at=5,
+    events=2,
+    digest=(Count("shop", 100, "click", True, 2),),
+    ids=b"\0" * 50,
+    lines=b"\xff\0",
+    redrive_of="y",
+)
 
 
 def letter(seq: int, consumer: str = "lake", journal: str = "j", parked_at: int = 1, reason: str = "x") -> DeadLetter:
-    digest = (Count("shop", 100, "click", True, 2),)
-    batch = Batch(seq=seq, received_at=5, events=2, digest=digest, ids=b"\0" * 50, lines=b"\xff\0", redrive_of="y")
     return DeadLetter(
-        consumer=consumer, position=Position(journal, seq), parked_at=parked_at, attempts=3, reason=reason, batch=batch
+        consumer=consumer,
+        position=Position(journal, seq),
+        events=2,
+        parked_at=parked_at,
+        attempts=3,
+        failed_at=(7, 8, 9),
+        fingerprint="f",
+        reason=reason,
+        stack="a\nb",
+        redrive_of="y",
     )
 
 
@@ -18,29 +35,30 @@ def ids(letters: list[DeadLetter]) -> list[str]:
 
 def test_a_letter_comes_back_with_its_original_bytes(dead_letters: DeadLetters) -> None:
     parked = letter(7)
-    dead_letters.park(parked)
+    dead_letters.park(parked, BATCH)
     assert dead_letters.show("lake:j:7") == parked
+    assert dead_letters.batch("lake:j:7") == BATCH
     assert dead_letters.list() == [parked]
 
 
 def test_a_letter_that_is_parked_again_replaces_itself(dead_letters: DeadLetters) -> None:
-    dead_letters.park(letter(7, reason="first"))
-    dead_letters.park(letter(7, reason="second"))
+    dead_letters.park(letter(7, reason="first"), BATCH)
+    dead_letters.park(letter(7, reason="second"), BATCH)
     assert [parked.reason for parked in dead_letters.list()] == ["second"]
 
 
 def test_letters_are_listed_oldest_first_and_by_consumer(dead_letters: DeadLetters) -> None:
-    dead_letters.park(letter(3, parked_at=30))
-    dead_letters.park(letter(1, parked_at=20, consumer="speed"))
-    dead_letters.park(letter(2, parked_at=10))
+    dead_letters.park(letter(3, parked_at=30), BATCH)
+    dead_letters.park(letter(1, parked_at=20, consumer="speed"), BATCH)
+    dead_letters.park(letter(2, parked_at=10), BATCH)
     assert ids(dead_letters.list()) == ["lake:j:2", "speed:j:1", "lake:j:3"]
     assert ids(dead_letters.list("lake")) == ["lake:j:2", "lake:j:3"]
     assert dead_letters.list("nobody") == []
 
 
 def test_a_removed_letter_is_gone(dead_letters: DeadLetters) -> None:
-    dead_letters.park(letter(1))
-    dead_letters.park(letter(2))
+    dead_letters.park(letter(1), BATCH)
+    dead_letters.park(letter(2), BATCH)
     assert dead_letters.remove("lake:j:1")
     assert not dead_letters.remove("lake:j:1")
     assert dead_letters.show("lake:j:1") is None
@@ -48,18 +66,31 @@ def test_a_removed_letter_is_gone(dead_letters: DeadLetters) -> None:
 
 
 def test_an_unknown_id_is_no_letter(dead_letters: DeadLetters) -> None:
-    dead_letters.park(letter(1))
+    dead_letters.park(letter(1), BATCH)
     for unknown in ("", "lake", "lake:j", "lake:j:x", "lake:j:11", "speed:j:1"):
         assert dead_letters.show(unknown) is None
+        assert dead_letters.batch(unknown) is None
         assert not dead_letters.remove(unknown)
+
+
+def test_removed_events_are_counted_where_they_went(dead_letters: DeadLetters, records: Records) -> None:
+    """Guards mechanism 18: once, in the step that removes them, and for each journal."""
+    for seq, journal in ((1, "j"), (2, "j"), (3, "older"), (4, "j")):
+        dead_letters.park(letter(seq, journal=journal), BATCH)
+    assert dead_letters.remove("lake:j:1", "purged")
+    assert dead_letters.remove("lake:j:2", "purged")
+    assert not dead_letters.remove("lake:j:2", "purged")
+    assert dead_letters.remove("lake:older:3", "expired")
+    assert dead_letters.remove("lake:j:4")
+    assert records.list("ledger") == [("expired:older", {"events": 2}), ("purged:j", {"events": 4})]
 
 
 def test_letters_above_the_position_go_for_the_log_delivers_them_again(dead_letters: DeadLetters) -> None:
     """Guards mechanism 17."""
     for seq in (1, 2, 3, 10):
-        dead_letters.park(letter(seq))
-    dead_letters.park(letter(3, consumer="speed"))
-    dead_letters.park(letter(3, journal="older"))
+        dead_letters.park(letter(seq), BATCH)
+    dead_letters.park(letter(3, consumer="speed"), BATCH)
+    dead_letters.park(letter(3, journal="older"), BATCH)
     assert dead_letters.forget_above("lake", Position("j", 2)) == 2
     assert sorted(ids(dead_letters.list())) == ["lake:j:1", "lake:j:2", "lake:older:3", "speed:j:3"]
     assert dead_letters.forget_above("lake", Position("j", 2)) == 0
@@ -67,7 +98,7 @@ def test_letters_above_the_position_go_for_the_log_delivers_them_again(dead_lett
 
 def test_a_consumer_without_a_position_gets_everything_again(dead_letters: DeadLetters) -> None:
     """Guards mechanism 17: the first batch of a log may be the one that fails."""
-    dead_letters.park(letter(1))
-    dead_letters.park(letter(1, consumer="speed"))
+    dead_letters.park(letter(1), BATCH)
+    dead_letters.park(letter(1, consumer="speed"), BATCH)
     assert dead_letters.forget_above("lake", None) == 1
     assert ids(dead_letters.list()) == ["speed:j:1"]

@@ -36,7 +36,7 @@ def test_a_new_log_is_empty(event_log, log_reader):
     assert (state.head, state.trimmed, state.accepted, state.stored_bytes) == (0, 0, 0, 0)
     assert (state.oldest_received_at, state.last_received_at) == (None, 0)
     assert log_reader.read(0) == []
-    assert log_reader.digests(0) == (0, [])
+    assert log_reader.digests(0, "lake") == (0, [])
 
 
 def test_batches_come_back_as_they_were_in_order(event_log, log_reader):
@@ -58,10 +58,10 @@ def test_a_read_is_bounded_and_gives_at_least_one(event_log, log_reader):
 
 def test_digests_tell_the_head_of_the_same_moment(event_log, log_reader):
     fill(event_log, 3)
-    head, found = log_reader.digests(1)
+    head, found = log_reader.digests(1, "lake")
     assert head == 3
     assert found == [(number, number * 1_000_000, batch(number).digest) for number in (2, 3)]
-    assert log_reader.digests(3) == (3, [])
+    assert log_reader.digests(3, "lake") == (3, [])
 
 
 def test_the_state_adds_up(event_log, log_reader):
@@ -78,7 +78,7 @@ def test_numbers_are_never_used_twice(event_log, log_reader):
     event_log.trim(3)
     assert log_reader.state().head == 3
     assert log_reader.read(3) == []
-    assert log_reader.digests(3) == (3, [])
+    assert log_reader.digests(3, "lake") == (3, [])
     assert event_log.append(batch(4)) == 4
     assert [one.seq for one in log_reader.read(3)] == [4]
 
@@ -124,7 +124,7 @@ def test_a_reader_learns_that_it_came_too_late(event_log, log_reader):
         with pytest.raises(LogTrimmed):
             log_reader.read(after)
         with pytest.raises(LogTrimmed):
-            log_reader.digests(after)
+            log_reader.digests(after, "lake")
     assert [one.seq for one in log_reader.read(2)] == [3]
 
 
@@ -141,6 +141,31 @@ def test_a_dead_letter_is_appended_once(event_log, log_reader):
     state = log_reader.state()
     assert state.head == 3
     assert state.accepted == 2, "another try of a batch accepts nothing new"
+
+
+def test_a_consumer_sees_the_counts_of_its_own_letters_alone(event_log, log_reader):
+    """Guards mechanism 17: the other consumer had these events the first time."""
+    fill(event_log, 1)
+    event_log.append(batch(2, redrive_of="lake:journal:7"))
+    event_log.append(batch(3, redrive_of="speed:journal:7"))
+    seen = {consumer: log_reader.digests(0, consumer) for consumer in ("lake", "speed")}
+    assert {consumer: (head, [seq for seq, _, _ in rows]) for consumer, (head, rows) in seen.items()} == {
+        "lake": (3, [1, 2]),
+        "speed": (3, [1, 3]),
+    }
+
+
+def test_a_letter_is_decided_on_once(event_log, log_reader):
+    """Guards mechanism 17: what is purged is never appended, and what was appended is not purged."""
+    redriven, purged = batch(1, redrive_of="lake:journal:7"), batch(2, redrive_of="lake:journal:8")
+    assert event_log.append(redriven) == 1
+    assert not event_log.purge("lake:journal:7")
+    assert event_log.purge("lake:journal:8")
+    assert event_log.purge("lake:journal:8")
+    assert event_log.append(purged) == 0
+    letters = ["lake:journal:7", "lake:journal:8", "lake:journal:9"]
+    assert log_reader.redrives(letters) == {"lake:journal:7": 1, "lake:journal:8": 0}
+    assert [one.seq for one in log_reader.read(0)] == [1]
 
 
 def test_the_newest_time_never_goes_back(event_log, log_reader):

@@ -2,6 +2,7 @@
 
 import uuid
 
+import msgspec
 import pytest
 
 from cloudpulse.events import codec
@@ -73,3 +74,22 @@ def test_an_expired_id_begins_anew(id_index):
     id_index.record(batch(2, 1, at=NOW))
     (entry,) = id_index.lookup([key(1)], NOW)
     assert (entry.seq, entry.received_at) == (2, NOW)
+
+
+def test_another_try_moves_the_ids_that_it_holds(id_index):
+    """Guards mechanism 17: with their age; an id that was accepted anew since the letter stays with its new batch."""
+    id_index.record(batch(7, 1, 2, at=NOW - WINDOW))
+    id_index.record(batch(8, 2, at=NOW))
+    redriven = batch(9, 1, 2, 3, at=NOW)
+    id_index.record(msgspec.structs.replace(redriven, redrive_of="lake:j:7"))
+    found = id_index.lookup([key(1), key(2), key(3)], NOW)
+    assert [(entry.seq, entry.received_at) for entry in found] == [(9, NOW - WINDOW), (8, NOW), (9, NOW)]
+    assert id_index.through() == 9
+
+
+def test_another_try_for_the_counters_moves_no_ids(id_index):
+    """Guards mechanism 17: the lake has them where they were."""
+    id_index.record(batch(7, 1))
+    id_index.record(msgspec.structs.replace(batch(9, 1), redrive_of="speed:j:7"))
+    assert [entry.seq for entry in id_index.lookup([key(1)], NOW)] == [7]
+    assert id_index.through() == 9

@@ -23,7 +23,9 @@ def lines(events: list[Event], received_at=NOW, remote: Remote | None = None) ->
     return [prefix + codec.encode_event(event)[1:] for event in events]
 
 
-def batch(seq: int, events: list[Event], received_at=NOW, remote: Remote | None = None) -> Batch:
+def batch(
+    seq: int, events: list[Event], received_at=NOW, remote: Remote | None = None, redrive_of: str | None = None
+) -> Batch:
     minutes = Counter(
         (times.minute_of(times.effective(event.timestamp or received_at, received_at)), event.event_type)
         for event in events
@@ -33,8 +35,9 @@ def batch(seq: int, events: list[Event], received_at=NOW, remote: Remote | None 
         received_at=times.micros(received_at),
         events=len(events),
         digest=tuple(Count("default", minute, kind, True, n) for (minute, kind), n in minutes.items()),
-        ids=b"",
+        ids=b"".join([codec.pack_id(one.event_id.bytes, codec.hash_of(one), one.event_type) for one in events]),
         lines=codec.pack_lines(lines(events, received_at, remote)),
+        redrive_of=redrive_of,
     )
 
 

@@ -16,6 +16,7 @@ from cloudpulse.engines.local.records import SqliteRecords
 from cloudpulse.entrypoints import chunks, consume
 from cloudpulse.entrypoints.chunks import ChunkSource
 from cloudpulse.entrypoints.consume import LakeLayer, Loop
+from cloudpulse.entrypoints.letters import Letters
 from cloudpulse.errors import StoreError
 from cloudpulse.events import codec
 from cloudpulse.events.model import Batch, Position
@@ -66,12 +67,16 @@ class Recorder:
     def idle(self) -> None:
         self.durable, self.settled = list(self.taken), self.passed
 
+    def stored(self) -> int:
+        return self.settled
+
 
 class Parts:
     def __init__(self, folder: Path) -> None:
         self.log = SqliteEventLog(folder)
         self.reader = SqliteLogReader(folder)
-        self.letters = SqliteDeadLetters(folder / "records.db")
+        self.kept = SqliteDeadLetters(folder / "records.db")
+        self.letters = Letters(self.kept, self.reader, dt.timedelta(days=14), lambda: NOW)
         self.source = ChunkSource(self.reader, self.reader.state().journal, lambda: NOW)
 
     def run(self, layer: Recorder, until: int) -> None:
@@ -84,16 +89,17 @@ class Parts:
         assert layer.settled >= until
 
     def parked(self) -> list[int]:
-        return [letter.position.seq for letter in self.letters.list()]
+        return [letter.position.seq for letter in self.kept.list()]
 
     def close(self) -> None:
-        for store in (self.log, self.reader, self.letters):
+        for store in (self.log, self.reader, self.kept):
             store.close()
 
 
 @pytest.fixture
 def parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Parts]:
-    monkeypatch.setattr(consume, "RETRY_SECONDS", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(consume, "RETRY_SECONDS", (0.0, 0.0))
+    monkeypatch.setattr(consume, "WAIT_SECONDS", (0.0, 0.0, 0.0))
     monkeypatch.setattr(consume, "PACE_SECONDS", 0.01)
     parts = Parts(tmp_path)
     with capture_logs():  # to print tracebacks nicely takes longer than the tests
@@ -116,9 +122,11 @@ def test_a_batch_that_cannot_be_decoded_is_set_aside(parts: Parts) -> None:
     layer = Recorder()
     parts.run(layer, until=5)
     assert (layer.durable, parts.parked()) == ([2, 4, 5], [1, 3])
-    letter = parts.letters.list()[0]
-    assert (letter.consumer, letter.attempts, letter.batch.lines) == ("lake", 3, b"damaged")
-    assert "cannot be decoded" in letter.reason
+    letter = parts.kept.list()[0]
+    assert (letter.consumer, letter.attempts, len(letter.failed_at)) == ("lake", 3, 3)
+    assert parts.kept.batch(letter.id).lines == b"damaged"
+    assert letter.reason == "ZstdError in cloudpulse/events/codec.py:decompress"
+    assert letter.stack.splitlines()[-1] == "cloudpulse/events/codec.py:decompress"
 
 
 def test_a_batch_that_a_layer_cannot_take_is_found_and_set_aside(parts: Parts) -> None:
@@ -153,7 +161,7 @@ def test_a_refusing_store_uses_up_none_of_a_batch_s_tries(parts: Parts) -> None:
     """Guards mechanism 17: two failures of its own are not three, whatever else failed before."""
     parts.log.append(batch())
     wrong, busy = ValueError("wrong"), StoreError("busy")
-    left = iter([wrong] * consume.ATTEMPTS + [busy] * 5 + [wrong] * (consume.ATTEMPTS - 1))
+    left = iter([wrong] + [busy] * 5 + [wrong] * (consume.ATTEMPTS - 1))
     layer = Recorder(lambda chunk: next(left, None))
     parts.run(layer, until=1)
     assert (layer.durable, parts.parked()) == ([1], [])
@@ -170,13 +178,13 @@ def test_what_failed_once_is_tried_again(parts: Parts) -> None:
 def test_both_consumers_share_one_decoding(parts: Parts) -> None:
     for _ in range(3):
         parts.log.append(batch())
-    first = parts.source.next(0)
+    first = parts.source.next(0, "lake")
     assert first is not None
-    assert parts.source.next(0) is first
+    assert parts.source.next(0, "lake") is first
     assert (first.first, first.last, first.table.num_rows) == (1, 3, 3)
-    assert parts.source.next(3) is None
+    assert parts.source.next(3, "lake") is None
     parts.source.forget(3)
-    again = parts.source.next(0)
+    again = parts.source.next(0, "lake")
     assert again is not None
     assert again is not first
     assert msgspec.structs.replace(again, table=None) == msgspec.structs.replace(first, table=None)
@@ -185,31 +193,31 @@ def test_both_consumers_share_one_decoding(parts: Parts) -> None:
 def test_a_consumer_that_lags_meets_the_chunks_of_the_other(parts: Parts) -> None:
     for _ in range(2):
         parts.log.append(batch())
-    parts.source.next(0)
+    parts.source.next(0, "lake")
     parts.source.forget(2)
     for _ in range(2):
         parts.log.append(batch())
-    ahead = parts.source.next(2)
-    behind = parts.source.next(0)
+    ahead = parts.source.next(2, "lake")
+    behind = parts.source.next(0, "lake")
     assert (behind.first, behind.last) == (1, 2)
-    assert parts.source.next(behind.last) is ahead
+    assert parts.source.next(behind.last, "lake") is ahead
 
 
 def test_the_memory_of_chunks_is_bounded(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chunks, "CACHED_EVENTS", 2)
     for seq in range(4):
         parts.log.append(batch())
-        parts.source.next(seq)
+        parts.source.next(seq, "lake")
     assert [parts.source.is_decoded(after) for after in range(4)] == [False, False, True, True]
 
 
 def test_a_batch_alone(parts: Parts) -> None:
     for _ in range(3):
         parts.log.append(batch())
-    parts.source.next(0)
-    alone = parts.source.next(0, alone=True)
+    parts.source.next(0, "lake")
+    alone = parts.source.next(0, "lake", limit=1)
     assert (alone.first, alone.last) == (1, 1)
-    assert parts.source.next(0).last == 3
+    assert parts.source.next(0, "lake").last == 3
 
 
 @pytest.mark.parametrize(("journal", "seq"), [("another", 2), (None, 9)])

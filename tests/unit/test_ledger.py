@@ -16,10 +16,25 @@ from cloudpulse.lake import bronze
 from cloudpulse.lake.chunk import decode
 from cloudpulse.lake.commit import Lake
 from cloudpulse.lake.snapshot import SnapshotReader
+from cloudpulse.lake.tables import SILVER
 from cloudpulse.ops import ledger
 from cloudpulse.ops.ledger import Evidence, LedgerService
 from cloudpulse.ports import DeadLetter, LogState
 from cloudpulse.settings import Settings
+
+
+def letter(position: Position, events: int) -> DeadLetter:
+    return DeadLetter(
+        consumer="lake",
+        position=position,
+        events=events,
+        parked_at=1,
+        attempts=3,
+        failed_at=(),
+        fingerprint="",
+        reason="",
+        stack="",
+    )
 
 
 class World:
@@ -31,7 +46,7 @@ class World:
         self.log = SqliteEventLog(folder)
         self.reader = SqliteLogReader(folder)
         self.records = SqliteRecords(folder / "records.db")
-        self.letters = SqliteDeadLetters(folder / "letters.db")
+        self.letters = SqliteDeadLetters(folder / "records.db")
         self.lake = Lake(settings)
         self.writer = LakeWriter(settings, self.lake, self.records)
         self.warehouse = DuckDbWarehouse(settings)
@@ -53,12 +68,16 @@ class World:
         assert stored is not None
         return stored
 
-    def park(self, seq: int) -> None:
+    def park(self, seq: int) -> str:
         [found] = self.reader.read(seq - 1, limit=1)
-        position = Position(self.journal, seq)
-        self.letters.park(
-            DeadLetter(consumer="lake", position=position, parked_at=1, attempts=3, reason="broken", batch=found)
-        )
+        parked = letter(Position(self.journal, seq), found.events)
+        self.letters.park(parked, found)
+        return parked.id
+
+    def pass_over(self, seq: int) -> None:
+        position = self.writer.position()
+        self.lake.append(SILVER.empty_table(), position, Position(self.journal, seq))
+        self.writer.recover()
 
     def bronze_path(self):
         [path] = (self.folder / "bronze").rglob("*.zst")
@@ -107,7 +126,7 @@ def test_a_parked_batch_counts_once_while_and_after_the_lake_passes_it(world):
     world.park(seq)
     report = world.service.report()
     assert (report.ok, report.ledger.in_flight, report.ledger.dead_lettered) == (True, 3, 0)
-    world.lake.append(decode(world.journal, [batch(1, [event()])], NOW).table[:0], None, Position(world.journal, seq))
+    world.pass_over(seq)
     report = world.service.report()
     assert (report.ok, report.ledger.in_flight, report.ledger.dead_lettered) == (True, 0, 3)
 
@@ -175,9 +194,9 @@ def test_a_new_journal_goes_on_with_what_earlier_ones_brought(world, tmp_path):
 
 def test_events_that_went_for_good_are_counted_where_they_went(world):
     world.append(3)
-    world.lake.append(decode(world.journal, world.reader.read(0), NOW).table[:0], None, Position(world.journal, 1))
+    world.pass_over(1)
     assert not world.service.report().ok
-    world.records.put(ledger.KIND, {"purged": {"events": 3}})
+    world.records.put(ledger.KIND, {f"purged:{world.journal}": {"events": 3}})
     report = world.service.report()
     assert (report.ok, report.ledger.purged) == (True, 3)
 
@@ -186,8 +205,50 @@ def evidence(**changes) -> Evidence:
     log = LogState(
         journal="j", head=9, trimmed=0, accepted=10, stored_bytes=0, oldest_received_at=None, last_received_at=0
     )
-    base = Evidence(log=log, position=Position("j", 5), stored=0, tail=[], letters=[], bronze=[], moved={})
+    base = Evidence(log=log, position=Position("j", 5), stored=0, tail=[], letters=[], bronze=[], moved=[])
     return msgspec.structs.replace(base, **changes)
+
+
+def test_a_letter_counts_once_at_every_step_of_its_next_try(world):
+    seq = world.append(3)
+    letter_id = world.park(seq)
+    world.pass_over(seq)
+    [parked] = world.reader.read(0)
+    assert world.log.append(msgspec.structs.replace(parked, redrive_of=letter_id)) == 2
+    report = world.service.report()
+    assert (report.ok, report.ledger.in_flight, report.ledger.dead_lettered) == (True, 3, 0)
+    world.store()
+    report = world.service.report()
+    assert (report.ok, report.ledger.stored, report.ledger.dead_lettered) == (True, 3, 0)
+    world.letters.remove(letter_id)
+    report = world.service.report()
+    assert (report.ok, report.ledger.stored, report.ledger.accepted) == (True, 3, 3)
+
+
+def test_the_next_try_of_another_consumers_letter_is_not_the_lake_s(world):
+    world.append(3)
+    world.store()
+    world.log.append(batch(0, [event()], redrive_of="speed:j:1"))
+    report = world.service.report()
+    assert (report.ok, report.ledger.accepted, report.ledger.stored, report.ledger.in_flight) == (True, 3, 3, 0)
+
+
+@pytest.mark.parametrize("place", ["purged", "expired"])
+def test_what_becomes_of_a_letter_of_an_earlier_journal_is_known(world, tmp_path, place):
+    seq = world.append(3)
+    letter_id = world.park(seq)
+    world.pass_over(seq)
+    world.log.close()
+    for path in tmp_path.glob("journal.db*"):
+        path.unlink()
+    world.log = SqliteEventLog(tmp_path)
+    again = World(tmp_path)
+    report = again.service.report()
+    assert (report.ok, report.ledger.dead_lettered, report.ledger.accepted) == (True, 3, 3)
+    again.letters.remove(letter_id, place)
+    report = again.service.report()
+    again.close()
+    assert (report.ok, report.ledger.dead_lettered, getattr(report.ledger, place)) == (True, 0, 3)
 
 
 @given(st.lists(st.tuples(st.integers(6, 9), st.integers(1, 50)), max_size=5), st.integers(0, 50), st.integers(0, 50))

@@ -36,10 +36,11 @@ class World:
         self.gate = Gate(100, lambda: False)
         self.at: dict[str, Position | None] = {"speed": None, "lake": None}
         self.nudges = 0
+        self.letters = {"speed": 0, "lake": 2}
         self.journal = self.reader.state().journal
         given = Settings(**{"data": folder, "trim_delay_seconds": 0, "reserve_bytes": 4096} | settings)
         positions = {name: lambda name=name: self.at[name] for name in self.at}
-        self.watch = Watch(given, self.gate, self.reader, self.index, positions, self.nudge)  # type: ignore[arg-type]
+        self.watch = Watch(given, self.gate, self.reader, self.index, positions, self.nudge, lambda: self.letters)  # type: ignore[arg-type]
 
     def nudge(self) -> None:
         self.nudges += 1
@@ -148,13 +149,14 @@ def test_the_reserve_is_given_free_when_the_disk_is_full(world: World, monkeypat
 
 
 def test_gauges(world: World) -> None:
-    assert world.watch.gauges() == {}
+    letters = {"speed_dead_letters": 0.0, "lake_dead_letters": 2.0}
+    assert world.watch.gauges() == letters
     world.append(4)
     world.stand(3, 1)
     world.watch.look()
     gauges = world.watch.gauges()
     assert gauges.pop("journal_bytes") > 400
-    assert gauges == {
+    assert gauges == letters | {
         "speed_lag_batches": 1.0, "lake_lag_batches": 3.0,
         "journal_batches": 4.0, "journal_head": 4.0, "journal_accepted_events": 4.0,
     }  # fmt: skip
@@ -172,7 +174,7 @@ def test_a_look_that_fails_does_not_end_the_watch(world: World, monkeypatch: pyt
     monkeypatch.setattr(world.reader, "state", look)
     world.watch.start()
     give_up_at = time.monotonic() + 10
-    while not world.watch.gauges() and time.monotonic() < give_up_at:
+    while "journal_head" not in world.watch.gauges() and time.monotonic() < give_up_at:
         time.sleep(0.005)
     world.watch.stop()
     assert world.watch.gauges()["journal_head"] == 5.0

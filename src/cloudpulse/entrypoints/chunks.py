@@ -3,9 +3,10 @@
 import datetime as dt
 import threading
 from collections.abc import Callable
+from itertools import takewhile
 
-from cloudpulse.events.model import Batch
-from cloudpulse.lake.chunk import Chunk, decode
+from cloudpulse.events.model import Batch, Position
+from cloudpulse.lake.chunk import Chunk, decode, empty
 from cloudpulse.ports import LogReader
 
 CACHED_EVENTS = 600_000
@@ -16,11 +17,12 @@ Now = Callable[[], dt.datetime]
 
 
 class PoisonBatch(Exception):
-    """A batch that cannot be decoded."""
+    """A batch that cannot be decoded, and why."""
 
-    def __init__(self, batch: Batch) -> None:
+    def __init__(self, batch: Batch, cause: Exception) -> None:
         super().__init__(f"batch {batch.seq} cannot be decoded")
         self.batch = batch
+        self.cause = cause
 
 
 class ChunkSource:
@@ -33,12 +35,15 @@ class ChunkSource:
         self._lock = threading.Lock()
         self._cached: dict[int, Chunk] = {}
 
-    def next(self, after: int, alone: bool = False) -> Chunk | None:
-        """The chunk that begins above ``after``; one batch only when ``alone``. Raises ``PoisonBatch``."""
+    def next(self, after: int, consumer: str, limit: int = CHUNK_BATCHES) -> Chunk | None:
+        """The chunk that begins above ``after``, of ``limit`` batches at most. Raises ``PoisonBatch``.
+
+        The next try of a dead letter is a chunk of its own, empty for all but the letter's consumer.
+        """
         with self._lock:
             chunk = self._cached.get(after)
-            if chunk is None or (alone and len(chunk.batches) > 1):
-                chunk = self._decode(after, alone)
+            if chunk is None or len(chunk.batches) > limit:
+                chunk = self._decode(after, consumer, limit)
             return chunk
 
     def is_decoded(self, after: int) -> bool:
@@ -51,20 +56,28 @@ class ChunkSource:
             for after in [after for after, chunk in self._cached.items() if chunk.last <= through]:
                 del self._cached[after]
 
-    def _decode(self, after: int, alone: bool) -> Chunk | None:
+    def _decode(self, after: int, consumer: str, limit: int) -> Chunk | None:
         # End where a cached chunk begins, so that a consumer that lags meets the chunks of the other one.
         end = min((start for start in self._cached if start > after), default=None)
-        batches = self._reader.read(after, 1 if alone else CHUNK_BATCHES, CHUNK_EVENTS)
+        batches = self._reader.read(after, limit, CHUNK_EVENTS)
         batches = [batch for batch in batches if end is None or batch.seq <= end]
         if not batches:
             return None
+        if batches[0].redrive_of is not None:
+            return self._redriven(batches[0], consumer)
+        batches = list(takewhile(lambda batch: batch.redrive_of is None, batches))
         try:
             chunk = decode(self.journal, batches, self._now())
         except Exception:
             chunk = self._decode_prefix(batches)
-        if not alone:
+        if limit == CHUNK_BATCHES:
             self._remember(after, chunk)
         return chunk
+
+    def _redriven(self, batch: Batch, consumer: str) -> Chunk:
+        if not batch.is_for(consumer):
+            return empty(Position(self.journal, batch.seq), self._now())
+        return self._decode_prefix([batch])
 
     def _decode_prefix(self, batches: list[Batch]) -> Chunk:
         good: list[Batch] = []
@@ -74,7 +87,7 @@ class ChunkSource:
             except Exception as exc:
                 if good:
                     break
-                raise PoisonBatch(batch) from exc
+                raise PoisonBatch(batch, exc) from exc
             good.append(batch)
         return decode(self.journal, good, self._now())
 

@@ -2,27 +2,33 @@
 
 import datetime as dt
 import threading
-import traceback
+import time
 from pathlib import Path
 from typing import Protocol
 
 import structlog
 
 from cloudpulse.batch.writer import LakeWriter
-from cloudpulse.entrypoints.chunks import CHUNK_EVENTS, ChunkSource, Now, PoisonBatch
+from cloudpulse.entrypoints.chunks import CHUNK_BATCHES, CHUNK_EVENTS, ChunkSource, Now, PoisonBatch
+from cloudpulse.entrypoints.letters import Letters, fingerprint
 from cloudpulse.errors import ServiceError
 from cloudpulse.events import times
-from cloudpulse.events.model import Batch, Position
+from cloudpulse.events.model import LAKE, SPEED, Batch, Position
 from cloudpulse.lake import tail
-from cloudpulse.lake.chunk import Chunk, empty
-from cloudpulse.ports import DeadLetter, DeadLetters, LogReader
+from cloudpulse.lake.chunk import Chunk, decode, empty
+from cloudpulse.lake.sift import sift
+from cloudpulse.ports import LogReader
 from cloudpulse.speed.processor import SpeedProcessor
 from cloudpulse.telemetry import told
 
 PACE_SECONDS = 0.2
 """Between two chunks, unless the last one was full: every chunk costs some milliseconds, however small it is. Answers
 do not wait for it, for they add the journal's tail."""
-RETRY_SECONDS = (0.1, 0.5, 2.0)
+WAIT_SECONDS = (0.1, 0.5, 2.0)
+"""For a store that refuses, before its first, second and any further try."""
+RETRY_SECONDS = (0.2, 0.8)
+"""Before the second and the third try of a batch alone: what lies behind it waits for about a second."""
+REAP_SECONDS = 2.0
 ATTEMPTS = 3
 
 log = structlog.get_logger(__name__)
@@ -35,6 +41,9 @@ class Layer(Protocol):
 
     def position(self) -> int:
         """The highest seq taken in, durably or not."""
+
+    def stored(self) -> int:
+        """The highest seq taken in durably."""
 
     def restart(self) -> None:
         """Go back to the durable position."""
@@ -49,10 +58,10 @@ class Layer(Protocol):
 class SpeedLayer:
     """Counters first, then the tail file that lets the api read the rows before the lake has them."""
 
-    name = "speed"
+    name = SPEED
 
     def __init__(
-        self, processor: SpeedProcessor, reader: LogReader, letters: DeadLetters, tail_folder: Path, now: Now
+        self, processor: SpeedProcessor, reader: LogReader, letters: Letters, tail_folder: Path, now: Now
     ) -> None:
         self._processor = processor
         self._reader = reader
@@ -66,6 +75,8 @@ class SpeedLayer:
         """Where the counters stand."""
         return self._taken
 
+    stored = position
+
     def restart(self) -> None:
         """Ask the counters where they stand."""
         state = self._reader.state()
@@ -77,7 +88,8 @@ class SpeedLayer:
         self._processor.handle(chunk)
         self._taken = chunk.last
         self.idle()
-        if chunk.events:
+        # What the counters alone must try again is in the lake already.
+        if any(batch.redrive_of is None for batch in chunk.batches):
             try:
                 tail.write_tail(self._tail_folder, chunk)
             except OSError as exc:
@@ -93,13 +105,13 @@ class SpeedLayer:
 class LakeLayer:
     """Chunks gather until a commit is due."""
 
-    name = "lake"
+    name = LAKE
 
     def __init__(
         self,
         writer: LakeWriter,
         reader: LogReader,
-        letters: DeadLetters,
+        letters: Letters,
         source: ChunkSource,
         tail_folder: Path,
         now: Now,
@@ -116,13 +128,17 @@ class LakeLayer:
         """What is committed or gathered."""
         return self._taken
 
+    def stored(self) -> int:
+        """What is committed."""
+        return self._stored
+
     def restart(self) -> None:
         """Forget what is gathered; the journal gives it again."""
         self._writer.recover()
         stored, state = self._writer.position(), self._reader.state()
         follows = stored is not None and stored.journal == state.journal and stored.seq <= state.head
         # The place in another journal, or above the head of this one, says nothing: a new epoch skips nothing.
-        self._taken = max(state.trimmed, stored.seq if stored and follows else 0)
+        self._taken = self._stored = max(state.trimmed, stored.seq if stored and follows else 0)
         self._letters.forget_above(self.name, Position(state.journal, self._taken))
 
     def take(self, chunk: Chunk, settle: bool) -> None:
@@ -141,14 +157,18 @@ class LakeLayer:
         """Write out what is gathered."""
         position = self._writer.commit(self._now())
         if position is not None:
+            self._stored = position.seq
             self._source.forget(position.seq)
             tail.prune(self._tail_folder, position)
 
 
 class Loop(threading.Thread):
-    """Drives one layer: reads, retries, and sets aside what can never be processed (one batch, alone, three times)."""
+    """Drives one layer: reads, retries, and sets aside what can never be processed.
 
-    def __init__(self, layer: Layer, source: ChunkSource, letters: DeadLetters, now: Now) -> None:
+    What fails is taken again in ever fewer batches, until the one to blame is alone; three failures set it aside.
+    """
+
+    def __init__(self, layer: Layer, source: ChunkSource, letters: Letters, now: Now) -> None:
         super().__init__(name=layer.name, daemon=True)
         self._layer = layer
         self._source = source
@@ -156,10 +176,15 @@ class Loop(threading.Thread):
         self._now = now
         self._stop_event = threading.Event()
         self._failures = 0
-        self._blamed = 0
-        self._alone = False
-        self._alone_until = 0
+        self._is_dirty = False
+        self._limit = CHUNK_BATCHES
+        self._is_narrow = False
+        self._narrow_through = 0
         self._chunk: Chunk | None = None
+        self._failed_at: list[int] = []
+        self._condemned: tuple[Batch, Exception] | None = None
+        self._known_fault = ""
+        self._reaped_at = 0.0
 
     def stop(self) -> None:
         """End after the step under way."""
@@ -172,56 +197,80 @@ class Loop(threading.Thread):
         while not self._stop_event.wait(wait):
             try:
                 wait = 0.0 if self.step() else PACE_SECONDS
-                self._failures = self._blamed = 0
+                self._failures = 0
+                self._failed_at = []
             except Exception as exc:
                 wait = self._after_failure(exc)
 
     def step(self) -> bool:
         """Process one chunk; False when no more is likely to wait."""
+        if self._is_dirty:
+            self._layer.restart()
+            self._is_dirty = False
+        if self._condemned is not None:
+            self._set_aside(*self._condemned)
+            self._condemned = None
+            return True
+        self._reap()
         after = self._layer.position()
-        self._alone = after < self._alone_until
-        self._chunk = self._source.next(after, self._alone)
+        self._is_narrow = after < self._narrow_through
+        self._limit = self._limit if self._is_narrow else CHUNK_BATCHES
+        self._chunk = None
+        self._chunk = self._source.next(after, self._layer.name, self._limit)
         if self._chunk is None:
             self._layer.idle()
             return False
-        self._layer.take(self._chunk, settle=self._alone)
-        return self._alone or self._chunk.events >= CHUNK_EVENTS or self._source.is_decoded(self._chunk.last)
+        self._layer.take(self._chunk, settle=self._is_narrow)
+        self._limit = min(2 * self._limit, CHUNK_BATCHES // 2)
+        return self._is_narrow or self._chunk.events >= CHUNK_EVENTS or self._source.is_decoded(self._chunk.last)
+
+    def _reap(self) -> None:
+        if time.monotonic() - self._reaped_at > REAP_SECONDS:
+            self._reaped_at = time.monotonic()
+            self._letters.reap(self._layer.name, Position(self._source.journal, self._layer.stored()))
 
     def _after_failure(self, exc: Exception) -> float:
+        """Decide what to do next; returns how long to wait before."""
         self._failures += 1
-        log.error("a step failed", layer=self.name, failures=self._failures, **told(exc))
-        reached = self._chunk.last if self._chunk is not None else self._layer.position()
-        try:
-            if not isinstance(exc, PoisonBatch):
-                self._layer.restart()
-            # A store that refuses is waited for. Anything else that fails again and again lies in the data.
-            self._blamed += not isinstance(exc, ServiceError | OSError)
-            if self._blamed >= ATTEMPTS:
-                self._failures = self._blamed = 0
-                self._single_out(exc, reached)
-        except Exception as again:
-            log.error("a restart failed", layer=self.name, **told(again))
-        return RETRY_SECONDS[min(self._failures, len(RETRY_SECONDS) - 1)]
-
-    def _single_out(self, exc: Exception, reached: int) -> None:
+        log.error("a step failed", layer=self._layer.name, failures=self._failures, **told(exc))
+        was_parking, self._condemned = self._condemned is not None, None
         if isinstance(exc, PoisonBatch):
-            self._park(exc.batch, exc)
-        elif self._alone and self._chunk is not None:
-            self._park(self._chunk.batches[0], exc)
-        else:
-            self._alone_until = reached
+            # Nothing was taken: all that the layer has gathered may stay.
+            return self._blame(exc.batch, exc.cause)
+        self._is_dirty = True
+        wait = WAIT_SECONDS[min(self._failures, len(WAIT_SECONDS)) - 1]
+        # A store that refuses is waited for. Anything else that fails again and again lies in the data.
+        if self._chunk is None or isinstance(exc, ServiceError | OSError):
+            self._failed_at = [] if was_parking else self._failed_at
+            return wait
+        if self._is_narrow and len(self._chunk.batches) == 1:
+            return self._blame(self._chunk.batches[0], exc)
+        return 0.0 if self._narrow(self._chunk) else wait
 
-    def _park(self, batch: Batch, exc: Exception) -> None:
+    def _narrow(self, chunk: Chunk) -> bool:
+        """Take fewer batches, each time durably, until behind what has failed; False when it was one already."""
+        before = self._limit
+        self._limit = max(1, min(before, len(chunk.batches) if self._is_narrow else CHUNK_BATCHES) // 2)
+        self._narrow_through = max(self._narrow_through, chunk.last)
+        return self._limit < before
+
+    def _blame(self, batch: Batch, exc: Exception) -> float:
+        """A batch has failed alone."""
+        self._failed_at.append(times.micros(self._now()))
+        self._narrow_through, self._limit = max(self._narrow_through, batch.seq), 1
+        if len(self._failed_at) >= ATTEMPTS:
+            self._condemned = (batch, exc)
+        # Where the same fault has just been found in another batch, nobody needs to wait for it to pass.
+        if len(self._failed_at) == ATTEMPTS or fingerprint(exc) == self._known_fault:
+            return 0.0
+        return RETRY_SECONDS[min(len(self._failed_at), len(RETRY_SECONDS)) - 1]
+
+    def _set_aside(self, batch: Batch, exc: Exception) -> None:
+        """Park the lines that fail, or the whole batch when it is not the lines, and pass it with all others."""
         position = Position(self._source.journal, batch.seq)
-        letter = DeadLetter(
-            consumer=self.name,
-            position=position,
-            parked_at=times.micros(self._now()),
-            attempts=ATTEMPTS,
-            reason="".join(traceback.format_exception(exc)),
-            batch=batch,
-        )
+        good, bad = sift(batch) if len(self._failed_at) == ATTEMPTS else (None, batch)
         # Kept before the position passes it; after a crash in between, the journal delivers it again.
-        self._letters.park(letter)
-        self._layer.take(empty(position, self._now()), settle=True)
-        log.error("a batch was set aside", layer=self.name, position=str(position))
+        self._letters.park(self._layer.name, position, bad, exc, self._failed_at)
+        rest = empty(position, self._now()) if good is None else decode(position.journal, [good], self._now())
+        self._layer.take(rest, settle=True)
+        self._known_fault = fingerprint(exc)

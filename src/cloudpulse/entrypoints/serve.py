@@ -4,6 +4,7 @@ The supervisor starts them; the numbers are file descriptors that it shares.
 """
 
 import asyncio
+import datetime as dt
 import gc
 import os
 import signal
@@ -21,6 +22,8 @@ import uvloop
 
 from cloudpulse import telemetry, wiring
 from cloudpulse.entrypoints.supervise import SETTINGS_VARIABLE
+from cloudpulse.events.model import LAKE, SPEED
+from cloudpulse.ops.dead_letters import DeadLetterService
 from cloudpulse.settings import Settings
 
 FATAL_EXIT = 70
@@ -64,10 +67,12 @@ async def api(settings: Settings, listener: int) -> None:
 
     ingest = wiring.ingest(settings, deliver_on(asyncio.get_running_loop()), fatal=_end_soon)
     serving = wiring.serving(settings)
-    positions = {"speed": serving.counters.position, "lake": lambda: serving.snapshots.current().position}
-    watch = Watch(settings, ingest.gate, serving.reader, ingest.index, positions, ingest.sequencer.nudge)
-    services = _services(settings, ingest, serving, watch)
-    services.jobs.abandon()
+    positions = {SPEED: serving.counters.position, LAKE: lambda: serving.snapshots.current().position}
+    letters = wiring.dead_letter_service(settings, serving, ingest.sequencer, positions)
+    watch = Watch(
+        settings, ingest.gate, serving.reader, ingest.index, positions, ingest.sequencer.nudge, letters.counts
+    )
+    services = _services(settings, ingest, serving, watch, letters)
     rotate_loop = RotateLoop(services.jobs)
     watch.look()
     for thread in (watch, rotate_loop, ingest.sequencer):
@@ -83,7 +88,11 @@ async def api(settings: Settings, listener: int) -> None:
 
 
 def _services(
-    settings: Settings, ingest: wiring.Ingest, serving: wiring.Serving, health: wiring.Health
+    settings: Settings,
+    ingest: wiring.Ingest,
+    serving: wiring.Serving,
+    health: wiring.Health,
+    letters: DeadLetterService,
 ) -> wiring.ApiServices:
     from cloudpulse.auth.throttle import SignInThrottle, TokenBuckets
     from cloudpulse.entrypoints.first_login import make_first_login
@@ -112,9 +121,12 @@ def _services(
         receiver=ingest.receiver,
         query=serving.query,
         realtime=serving.realtime,
-        lookup=EventLookup(ingest.index, serving.reader, serving.snapshots, serving.records, serving.letters),
+        lookup=EventLookup(
+            settings.data, ingest.index, serving.reader, serving.snapshots, serving.records, serving.letters
+        ),
         event_list=serving.event_list,
         ledger=serving.ledger,
+        dead_letters=letters,
         jobs=wiring.job_service(settings, rotation),
         summaries=partial(find_summary, settings.data),
         health=health,
@@ -126,6 +138,7 @@ def pipeline(settings: Settings) -> None:
     """Follow the journal with both layers."""
     from cloudpulse.entrypoints.chunks import ChunkSource
     from cloudpulse.entrypoints.consume import LakeLayer, Loop, SpeedLayer
+    from cloudpulse.entrypoints.letters import Letters
     from cloudpulse.entrypoints.run_jobs import JobLoop
 
     parts = wiring.pipeline(settings)
@@ -139,9 +152,11 @@ def pipeline(settings: Settings) -> None:
         return
     tail_folder = settings.data / wiring.TAIL_FOLDER
     source = ChunkSource(parts.reader, state.journal, wiring.utc_now)
-    lake = LakeLayer(parts.writer, parts.reader, parts.letters, source, tail_folder, wiring.utc_now)
-    speed = SpeedLayer(parts.processor, parts.reader, parts.letters, tail_folder, wiring.utc_now)
-    loops = [Loop(layer, source, parts.letters, wiring.utc_now) for layer in (speed, lake)]
+    keep = dt.timedelta(days=settings.dead_letter_days)
+    letters = Letters(parts.letters, parts.reader, keep, wiring.utc_now)
+    lake = LakeLayer(parts.writer, parts.reader, letters, source, tail_folder, wiring.utc_now)
+    speed = SpeedLayer(parts.processor, parts.reader, letters, tail_folder, wiring.utc_now)
+    loops = [Loop(layer, source, letters, wiring.utc_now) for layer in (speed, lake)]
     runs = wiring.local_jobs(settings)
     functions = wiring.job_functions(settings, parts, runs)
     jobs = JobLoop(runs, lambda: wiring.job_runner(settings, runs, functions), wiring.utc_now)

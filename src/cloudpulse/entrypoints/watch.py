@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 import structlog
@@ -31,6 +31,7 @@ class Watch(threading.Thread):
         index: IdIndex,
         positions: dict[str, Callable[[], Position | None]],
         nudge: Callable[[], None],
+        count_letters: Callable[[], Mapping[str, int]],
     ) -> None:
         super().__init__(name="watch", daemon=True)
         self._settings = settings
@@ -39,6 +40,7 @@ class Watch(threading.Thread):
         self._index = index
         self._positions = positions
         self._nudge = nudge
+        self._count_letters = count_letters
         self._progress = Progress()
         self._bound = TrimBound(settings.trim_delay_seconds)
         self._reserve = limits.Reserve(settings.data, settings.reserve_bytes)
@@ -79,12 +81,13 @@ class Watch(threading.Thread):
         return self._gate.refusal or self._progress.stalled(time.monotonic())
 
     def gauges(self) -> dict[str, float]:
-        """Backlog and lag, for Prometheus."""
-        lags = {f"{name}_lag_batches": float(lag) for name, lag in self._progress.lags().items()}
+        """Backlog, lag and dead letters, for Prometheus."""
+        gauges = {f"{name}_lag_batches": float(lag) for name, lag in self._progress.lags().items()}
+        gauges |= {f"{name}_dead_letters": float(letters) for name, letters in self._count_letters().items()}
         state = self._state
         if state is None:
-            return lags
-        return lags | {
+            return gauges
+        return gauges | {
             "journal_bytes": float(state.stored_bytes),
             "journal_batches": float(state.head - state.trimmed),
             "journal_head": float(state.head),

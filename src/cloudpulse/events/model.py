@@ -86,6 +86,11 @@ class StoredEvent(msgspec.Struct, kw_only=True, gc=False):
     remote: Remote | None = None
 
 
+LAKE = "lake"
+SPEED = "speed"
+"""The two consumers of the log."""
+
+
 class Count(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One row of a batch's digest: how many events of one app and type fall into one minute.
 
@@ -105,7 +110,8 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
 
     ``seq`` is its place in the log (0 until the log gave it one), ``received_at`` microseconds since 1970 of its
     newest event, ``ids`` 25 bytes an event in line order (see ``codec.pack_id``), ``lines`` zstd-compressed NDJSON of
-    ``StoredEvent``. ``redrive_of`` names the dead letter that this batch is another try of.
+    ``StoredEvent``. ``redrive_of`` is the id of the dead letter that this batch is another try of: then it is for the
+    consumer of the letter alone, for the other one had it the first time.
     """
 
     seq: int = 0
@@ -115,6 +121,10 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     ids: bytes
     lines: bytes
     redrive_of: str | None = None
+
+    def is_for(self, consumer: str) -> bool:
+        """Whether a consumer must take it in; another one passes it as if it held nothing."""
+        return self.redrive_of is None or self.redrive_of.startswith(f"{consumer}:")
 
 
 class Position(msgspec.Struct, frozen=True):

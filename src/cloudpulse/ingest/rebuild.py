@@ -1,6 +1,8 @@
-"""Brings the id index up to the journal; a lost index comes back from bronze and the journal."""
+"""Brings the id index up to the journal; a lost index comes back from bronze, dead letters and the journal."""
 
+import heapq
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 from uuid import UUID
 
@@ -8,9 +10,9 @@ import msgspec
 import structlog
 
 from cloudpulse.events import codec, times
-from cloudpulse.events.model import Batch, Event, StoredEvent
+from cloudpulse.events.model import LAKE, Batch, Event, StoredEvent
 from cloudpulse.lake.bronze import BronzeFile, list_files, read
-from cloudpulse.ports import IdIndex, LogReader, Records
+from cloudpulse.ports import DeadLetters, IdIndex, LogReader, LogState, Records
 
 log = structlog.get_logger(__name__)
 
@@ -22,7 +24,9 @@ class _Sent(Event, omit_defaults=True, forbid_unknown_fields=False, kw_only=True
 _decode_sent = msgspec.json.Decoder(_Sent).decode
 
 
-def bring_up(index: IdIndex, reader: LogReader, records: Records, data: Path, oldest: int) -> None:
+def bring_up(
+    index: IdIndex, reader: LogReader, records: Records, letters: DeadLetters, data: Path, oldest: int
+) -> None:
     """Record all ids that the index lacks. ``oldest``: seconds since 1970 at which the window begins."""
     state = reader.state()
     if index.through() > state.head:
@@ -30,10 +34,12 @@ def bring_up(index: IdIndex, reader: LogReader, records: Records, data: Path, ol
         index.restart()
     if index.through() < state.trimmed:
         log.warning("the id index is behind the trimmed journal: rebuilding it from bronze", through=index.through())
-        for file in list_files(records, state.journal, after=index.through()):
-            if file.first <= state.trimmed:
-                for batch in _batches(file, state.trimmed, data, oldest):
-                    index.record(batch)
+        files = list_files(records, state.journal, after=index.through())
+        stored = (
+            batch for file in files if file.first <= state.trimmed for batch in _batches(file, state, data, oldest)
+        )
+        for batch in _merged(stored, _set_aside(letters, state)):
+            index.record(batch)
     after = max(index.through(), state.trimmed)
     while batches := reader.read(after):
         for batch in batches:
@@ -41,17 +47,35 @@ def bring_up(index: IdIndex, reader: LogReader, records: Records, data: Path, ol
         after = batches[-1].seq
 
 
-def _batches(file: BronzeFile, trimmed: int, data: Path, oldest: int) -> Iterator[Batch]:
+def _merged(stored: Iterator[Batch], set_aside: list[Batch]) -> Iterator[Batch]:
+    """In the order of their numbers; of one batch a part may be stored, and the rest set aside."""
+    in_order = heapq.merge(stored, set_aside, key=lambda batch: batch.seq)
+    for _, same in groupby(in_order, key=lambda batch: batch.seq):
+        first, *others = same
+        yield msgspec.structs.replace(first, ids=b"".join([batch.ids for batch in (first, *others)]))
+
+
+def _set_aside(letters: DeadLetters, state: LogState) -> list[Batch]:
+    """What the lake's dead letters hold, which is in no bronze object."""
+    found = [letter for letter in letters.list(LAKE) if letter.position.journal == state.journal]
+    batches = [(letter.position.seq, letters.batch(letter.id)) for letter in found]
+    known = [msgspec.structs.replace(batch, seq=seq, redrive_of=None) for seq, batch in batches if batch is not None]
+    return sorted((batch for batch in known if batch.seq <= state.trimmed), key=lambda batch: batch.seq)
+
+
+def _batches(file: BronzeFile, state: LogState, data: Path, oldest: int) -> Iterator[Batch]:
     """The ids of one object as a batch under the object's last number: bronze lines do not tell their own.
 
-    The journal itself gives what lies above ``trimmed``.
+    The journal itself gives what is not trimmed.
     """
     lines = read(data, file).splitlines()
     received_at = times.micros(times.parse(msgspec.json.decode(lines[-1], type=StoredEvent).received_at))
     if received_at // 1_000_000 < oldest:
         return
     ids = b"".join([packed_id(line) for line in lines])
-    yield Batch(seq=min(file.last, trimmed), received_at=received_at, events=len(lines), digest=(), ids=ids, lines=b"")
+    yield Batch(
+        seq=min(file.last, state.trimmed), received_at=received_at, events=len(lines), digest=(), ids=ids, lines=b""
+    )
 
 
 def packed_id(line: bytes) -> bytes:

@@ -7,7 +7,8 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from concurrent.futures import Future
+from typing import Any, TypeVar
 
 import msgspec
 import structlog
@@ -29,11 +30,14 @@ GATHER_EVENTS = 1_000
 """Where several callers wait with few events, a group gathers for so long: fewer, larger commits. A lone caller never
 waits for it."""
 
+TASK_SECONDS = 30
+
 log = structlog.get_logger(__name__)
 
 
 Outcome = Receipt | CloudPulseError
 Deliver = Callable[[list[tuple[Any, Outcome]]], None]
+Result = TypeVar("Result")
 
 
 class Sequencer:
@@ -59,6 +63,7 @@ class Sequencer:
         self._fatal = fatal
         self._clock = clock
         self._queue: queue.SimpleQueue[tuple[Prepared, Any] | None] = queue.SimpleQueue()
+        self._tasks: queue.SimpleQueue[tuple[Callable[[], Any], Future[Any]]] = queue.SimpleQueue()
         self._unrecorded: list[Batch] = []
         self._stopping = False
         self._crowded = False
@@ -73,6 +78,41 @@ class Sequencer:
         """Hand a request over; its outcome comes through ``deliver`` with ``token``. Raises ``Overloaded``."""
         self._gate.enter(len(prepared.keys))
         self._queue.put((prepared, token))
+
+    def redrive(self, batch: Batch) -> int:
+        """Append the next try of a dead letter, once; returns its number, 0 for a purged letter. Waits for it.
+
+        Raises ``Overloaded`` or ``StoreError``.
+        """
+        self._gate.enter(batch.events)
+        try:
+            return self._call(lambda: self._append(batch))
+        finally:
+            self._gate.leave(batch.events)
+
+    def purge(self, letter_id: str) -> bool:
+        """Decide that a dead letter is never appended again; False when it was. Waits for it."""
+        return self._call(lambda: self._log.purge(letter_id))
+
+    def _call(self, task: Callable[[], Result]) -> Result:
+        """Have a task done by the thread that owns the log, between two groups."""
+        future: Future[Result] = Future()
+        self._tasks.put((task, future))
+        self.nudge()
+        try:
+            return future.result(TASK_SECONDS)
+        except TimeoutError as exc:
+            raise Overloaded("The journal is too busy just now; try again.") from exc
+
+    def _do_tasks(self) -> None:
+        while not self._tasks.empty():
+            task, future = self._tasks.get()
+            try:
+                if self._broken:
+                    raise Overloaded(_NOT_STORED)
+                future.set_result(task())
+            except Exception as exc:
+                future.set_exception(exc)
 
     def nudge(self) -> None:
         """Let an idle sequencer trim."""
@@ -97,6 +137,7 @@ class Sequencer:
         outcomes = self._commit(group)
         self._gate.leave(sum(len(prepared.keys) for prepared, _ in group))
         self._deliver(outcomes)
+        self._do_tasks()
         if self._broken and not was_broken:
             self._fatal()
 
@@ -141,7 +182,7 @@ class Sequencer:
             self.nudge()
         return [one.receipt for one in decided]
 
-    def _append(self, batch: Batch) -> None:
+    def _append(self, batch: Batch) -> int:
         batch = msgspec.structs.replace(batch, seq=self._log.append(batch, self._gate.trim_through))
         # From here on the batch is durable: whatever the index does, the requests are answered with their receipts.
         self._unrecorded.append(batch)
@@ -149,6 +190,7 @@ class Sequencer:
             self._catch_up()
         except (Overloaded, StoreError):
             log.warning("the id index lags behind the journal", batches=len(self._unrecorded))
+        return batch.seq
 
     def _catch_up(self) -> None:
         while self._unrecorded:

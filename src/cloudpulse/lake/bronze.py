@@ -46,9 +46,12 @@ class BronzeFile(msgspec.Struct, frozen=True, kw_only=True, rename={"first": "fr
 
 
 def plan(journal: str, batches: Sequence[Batch], now: int) -> list[tuple[BronzeFile, list[Batch]]]:
-    """The objects that batches in journal order make, one for each hour in which they were received."""
-    hours = groupby(batches, key=lambda batch: batch.received_at // _HOUR)
-    return [_describe(journal, hour, list(group), now) for hour, group in hours]
+    """The objects that batches in journal order make, one for each hour in which they were received.
+
+    Next tries of dead letters lie apart: their lines are older than they are.
+    """
+    groups = groupby(batches, key=lambda batch: (batch.received_at // _HOUR, batch.redrive_of is not None))
+    return [_describe(journal, hour, list(group), now) for (hour, _), group in groups]
 
 
 def _describe(journal: str, hour: int, batches: list[Batch], now: int) -> tuple[BronzeFile, list[Batch]]:

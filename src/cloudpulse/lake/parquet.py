@@ -58,6 +58,13 @@ def write_partitions(metadata: TableMetadata, io: FileIO, table: pa.Table) -> li
         raise
 
 
+def try_out(table: pa.Table) -> None:
+    """Sort, cut and encode rows as for a commit, in memory alone."""
+    for _, _, rows in _partitions(table):
+        with pq.ParquetWriter(pa.BufferOutputStream(), tables.SILVER, **_OPTIONS) as writer:
+            writer.write_table(rows)
+
+
 def _partitions(table: pa.Table) -> Iterator[tuple[dt.date, str, pa.Table]]:
     """(day, event type, rows by time) of each partition."""
     table = table.combine_chunks()

@@ -1,14 +1,15 @@
 """The count ledger: every event that was accepted is in exactly one place, and one command checks it (mechanism 18)."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
 from cloudpulse.errors import LogTrimmed
-from cloudpulse.events.model import Position
+from cloudpulse.events.model import LAKE, Position
 from cloudpulse.lake import bronze
 from cloudpulse.lake.bronze import BronzeFile
 from cloudpulse.lake.snapshot import Snapshot, Snapshots
@@ -16,10 +17,8 @@ from cloudpulse.ports import DeadLetters, Limits, LogReader, LogState, Records, 
 from cloudpulse.settings import Settings
 
 KIND = "ledger"
-"""Records kind: key is a place that events went to for good, the document ``{"events": n}``, moved by that step."""
-
-LAKE = "lake"
-"""The consumer whose dead letters are missing in the lake."""
+"""Records kind: key is ``<place>:<journal>``, a place that events of a journal went to for good; the document
+``{"events": n}`` is moved by the step that takes them there."""
 
 SMALL_EVENTS = 2_000_000
 """Up to here every check is a deep one, and all ids are compared at once."""
@@ -69,7 +68,9 @@ class LedgerReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
-    """What the stores say. ``tail`` holds (seq, events) of the batches above the lake's position."""
+    """What the stores say. ``tail`` holds (seq, events) of the batches above the lake's position, ``letters`` the
+    lake's dead letters without a next try up to the log's head, ``moved`` (place, journal, events).
+    """
 
     log: LogState
     position: Position | None
@@ -77,7 +78,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     tail: Sequence[tuple[int, int]]
     letters: Sequence[tuple[Position, int]]
     bronze: Sequence[BronzeFile]
-    moved: Mapping[str, int]
+    moved: Sequence[tuple[str, str, int]]
 
     @property
     def lake_seq(self) -> int:
@@ -90,17 +91,21 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def balance(evidence: Evidence) -> Ledger:
-    """Count events by place. What earlier journals of this folder accepted shows in bronze and in dead letters."""
+    """Count events by place. What earlier journals of this folder accepted shows in all places but the log."""
     now = evidence.log.journal
     letters = [(position, n) for position, n in evidence.letters if evidence.is_passed(position.journal, position.seq)]
     earlier = sum(file.n for file in evidence.bronze if file.journal != now)
     earlier += sum(n for position, n in letters if position.journal != now)
+    earlier += sum(n for _, journal, n in evidence.moved if journal != now)
+    moved: Counter[str] = Counter()
+    for place, _, n in evidence.moved:
+        moved[place] += n
     return Ledger(
         accepted=evidence.log.accepted + earlier,
         stored=evidence.stored,
         in_flight=sum(n for seq, n in evidence.tail if seq <= evidence.log.head),
         dead_lettered=sum(n for _, n in letters),
-        **evidence.moved,
+        **moved,
     )
 
 
@@ -176,16 +181,22 @@ class LedgerService:
         state = self._log.state()
         position = snapshot.position
         after = position.seq if position is not None and position.journal == state.journal else 0
-        _, digests = self._log.digests(after)
+        _, digests = self._log.digests(after, LAKE)
         return Evidence(
             log=state,
             position=position,
             stored=snapshot.rows,
             tail=[(seq, sum(count.events for count in digest)) for seq, _, digest in digests],
-            letters=[(letter.position, letter.batch.events) for letter in self._letters.list(LAKE)],
+            letters=self._open_letters(state.head),
             bronze=bronze.listed(self._records),
-            moved={place: document["events"] for place, document in self._records.list(KIND)},
+            moved=[(*key.split(":", 1), document["events"]) for key, document in self._records.list(KIND)],
         )
+
+    def _open_letters(self, head: int) -> list[tuple[Position, int]]:
+        """Events whose next try the log holds are counted there, or where it took them."""
+        letters = self._letters.list(LAKE)
+        decided = self._log.redrives(letter.id for letter in letters)
+        return [(letter.position, letter.events) for letter in letters if not 0 < decided.get(letter.id, 0) <= head]
 
     def _silver_findings(self, snapshot: Snapshot) -> list[str]:
         if not snapshot.files:

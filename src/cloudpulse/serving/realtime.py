@@ -8,7 +8,7 @@ import msgspec
 
 from cloudpulse.errors import InvalidParameter, LogTrimmed
 from cloudpulse.events import sketch
-from cloudpulse.events.model import Position
+from cloudpulse.events.model import SPEED, Position
 from cloudpulse.events.times import FUTURE_LIMIT, from_micros, minute_of, rfc3339
 from cloudpulse.ports import Counters, LiveCounts, LogReader, MinuteCount
 
@@ -72,7 +72,7 @@ class RealtimeService:
         raise LogTrimmed("The live counters lag behind the journal. Try again in a moment.")
 
     def _tail(self, live: LiveCounts, first: int, last: int) -> list[MinuteCount]:
-        _, rows = self._log.digests(self._counted_through(live.position))
+        _, rows = self._log.digests(self._counted_through(live.position), SPEED)
         return [
             MinuteCount(count.app, count.minute, count.event_type, count.events)
             for _, _, digest in rows

@@ -8,12 +8,12 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
-import zstandard
 
 from cloudpulse.errors import LogTrimmed
 from cloudpulse.events import codec
-from cloudpulse.events.model import Batch, Count
+from cloudpulse.events.model import LAKE, Batch, Count
 from cloudpulse.events.times import from_micros, micros
+from cloudpulse.lake.sift import sift
 from cloudpulse.lake.snapshot import LakeFile, Snapshots
 from cloudpulse.lake.tables import SILVER, to_arrow
 from cloudpulse.lake.tail import read_tail
@@ -85,7 +85,7 @@ class TailReader:
             after = position.seq if position is not None and position.journal == journal else 0
             seen_at = micros(self._now())
             try:
-                head, digests = self._log.digests(after)
+                head, digests = self._log.digests(after, LAKE)
             except LogTrimmed:
                 continue
             return View(files=snapshot.files, journal=journal, after=after, head=head, digests=digests, seen_at=seen_at)
@@ -125,11 +125,12 @@ class TailReader:
         return [table for table in found.values() if table is not None]
 
     def _to_rows(self, batch: Batch) -> pa.Table:
-        """A batch that cannot be decoded adds nothing: it is on its way to the dead letters."""
+        """Lines that cannot be decoded add nothing: they are on their way to the dead letters."""
         try:
             return to_arrow(codec.decompress(batch.lines), self._now())
-        except (msgspec.MsgspecError, zstandard.ZstdError, pa.ArrowException, ValueError):
-            return SILVER.empty_table()
+        except Exception:
+            good, _ = sift(batch)
+            return SILVER.empty_table() if good is None else to_arrow(codec.decompress(good.lines), self._now())
 
 
 def _select(table: pa.Table, plan: Plan) -> pa.Table:

@@ -1,27 +1,35 @@
-"""Batches that a consumer could not process, in one SQLite table."""
+"""What a consumer could not process, in one SQLite table of the file that holds the records."""
 
+import sqlite3
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
+from cloudpulse.engines.local.records import SCHEMA as RECORDS
 from cloudpulse.engines.local.sqlite import Database
 from cloudpulse.events.model import Batch, Position
 from cloudpulse.ports import DeadLetter
 
+# The letter stands before its events: a list then reads no page of theirs.
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS dead_letters (
-    consumer TEXT NOT NULL, journal TEXT NOT NULL, seq INTEGER NOT NULL, parked_at INTEGER NOT NULL,
-    attempts INTEGER NOT NULL, reason TEXT NOT NULL, batch BLOB NOT NULL, PRIMARY KEY (consumer, journal, seq));
+    id TEXT PRIMARY KEY, consumer TEXT NOT NULL, journal TEXT NOT NULL, seq INTEGER NOT NULL,
+    parked_at INTEGER NOT NULL, letter BLOB NOT NULL, batch BLOB NOT NULL);
 """
 _PARK = "INSERT OR REPLACE INTO dead_letters VALUES (?, ?, ?, ?, ?, ?, ?)"
 _LIST = """
-SELECT * FROM dead_letters WHERE :consumer IS NULL OR consumer = :consumer ORDER BY parked_at, consumer, journal, seq
+SELECT letter FROM dead_letters WHERE :consumer IS NULL OR consumer = :consumer
+ORDER BY parked_at, consumer, journal, seq
 """
-_WHERE_ID = "FROM dead_letters WHERE consumer || ':' || journal || ':' || seq = ?"
+_SHOW = "SELECT letter FROM dead_letters WHERE id = ?"
+_BATCH = "SELECT batch FROM dead_letters WHERE id = ?"
+_REMOVE = "DELETE FROM dead_letters WHERE id = ?"
 _FORGET = "DELETE FROM dead_letters WHERE consumer = ?"
 _FORGET_ABOVE = "DELETE FROM dead_letters WHERE consumer = ? AND journal = ? AND seq > ?"
+_MOVED = "SELECT document FROM records WHERE kind = 'ledger' AND key = ?"
+_MOVE = "INSERT OR REPLACE INTO records VALUES ('ledger', ?, ?)"
 
+_decode_letter = msgspec.msgpack.Decoder(DeadLetter).decode
 _decode_batch = msgspec.msgpack.Decoder(Batch).decode
 
 
@@ -29,12 +37,12 @@ class SqliteDeadLetters:
     """Port ``DeadLetters``; one process writes a file, any may read it."""
 
     def __init__(self, path: Path, read_only: bool = False) -> None:
-        self._database = Database(path, _SCHEMA, read_only, secure_delete=True)
+        self._database = Database(path, RECORDS + _SCHEMA, read_only, secure_delete=True)
 
-    def park(self, letter: DeadLetter) -> None:
-        """Keep a letter durably; parking the same one again replaces it."""
-        where = (letter.consumer, letter.position.journal, letter.position.seq)
-        row = (*where, letter.parked_at, letter.attempts, letter.reason, msgspec.msgpack.encode(letter.batch))
+    def park(self, letter: DeadLetter, batch: Batch) -> None:
+        """Keep a letter and its events durably; parking the same one again replaces it."""
+        where = (letter.id, letter.consumer, letter.position.journal, letter.position.seq, letter.parked_at)
+        row = (*where, msgspec.msgpack.encode(letter), msgspec.msgpack.encode(batch))
         with self._database.write() as connection:
             connection.execute(_PARK, row)
 
@@ -42,18 +50,26 @@ class SqliteDeadLetters:
         """All letters, oldest first."""
         with self._database.read() as connection:
             rows = connection.execute(_LIST, {"consumer": consumer}).fetchall()
-        return [_letter(row) for row in rows]
+        return [_decode_letter(letter) for (letter,) in rows]
 
     def show(self, letter_id: str) -> DeadLetter | None:
         """One letter, or None."""
         with self._database.read() as connection:
-            row = connection.execute(f"SELECT * {_WHERE_ID}", (letter_id,)).fetchone()
-        return _letter(row) if row else None
+            return _find(connection, letter_id)
 
-    def remove(self, letter_id: str) -> bool:
-        """Forget one letter; False when there is none."""
+    def batch(self, letter_id: str) -> Batch | None:
+        """The events of one letter, or None."""
+        with self._database.read() as connection:
+            row = connection.execute(_BATCH, (letter_id,)).fetchone()
+        return _decode_batch(row[0]) if row else None
+
+    def remove(self, letter_id: str, place: str | None = None) -> bool:
+        """Forget one letter, and count its events at ``place`` in the same transaction; False when there is none."""
         with self._database.write() as connection:
-            return connection.execute(f"DELETE {_WHERE_ID}", (letter_id,)).rowcount > 0
+            letter = _find(connection, letter_id)
+            if letter is not None and place is not None:
+                _move(connection, f"{place}:{letter.position.journal}", letter.events)
+            return connection.execute(_REMOVE, (letter_id,)).rowcount > 0
 
     def forget_above(self, consumer: str, position: Position | None) -> int:
         """Forget the letters of this consumer above its position; all of them when it has none yet.
@@ -70,13 +86,12 @@ class SqliteDeadLetters:
         self._database.close()
 
 
-def _letter(row: tuple[Any, ...]) -> DeadLetter:
-    consumer, journal, seq, parked_at, attempts, reason, batch = row
-    return DeadLetter(
-        consumer=consumer,
-        position=Position(journal, seq),
-        parked_at=parked_at,
-        attempts=attempts,
-        reason=reason,
-        batch=_decode_batch(batch),
-    )
+def _find(connection: sqlite3.Connection, letter_id: str) -> DeadLetter | None:
+    row = connection.execute(_SHOW, (letter_id,)).fetchone()
+    return _decode_letter(row[0]) if row else None
+
+
+def _move(connection: sqlite3.Connection, key: str, events: int) -> None:
+    row = connection.execute(_MOVED, (key,)).fetchone()
+    before = msgspec.json.decode(row[0])["events"] if row else 0
+    connection.execute(_MOVE, (key, msgspec.json.encode({"events": before + events})))

@@ -6,7 +6,7 @@ end at once, for an open read transaction keeps the write-ahead log from being r
 
 import sqlite3
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,6 +29,7 @@ CREATE TABLE IF NOT EXISTS journal (
 CREATE TABLE IF NOT EXISTS batches (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, received_at INTEGER NOT NULL, events INTEGER NOT NULL,
     bytes INTEGER NOT NULL, redrive_of TEXT, digest BLOB NOT NULL, ids BLOB NOT NULL, lines BLOB NOT NULL);
+-- What was decided on a dead letter, once and for ever: its next try, or 0 for a purged one.
 CREATE TABLE IF NOT EXISTS redrives (redrive_of TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TRIGGER IF NOT EXISTS count_in AFTER INSERT ON batches BEGIN
     -- Another try of a batch accepts nothing new.
@@ -52,7 +53,12 @@ _TRIM = "DELETE FROM batches WHERE seq IN (SELECT seq FROM batches WHERE seq <= 
 _READ = """
 SELECT seq, received_at, events, redrive_of, digest, ids, lines FROM batches WHERE seq > ? ORDER BY seq LIMIT ?
 """
-_DIGESTS = "SELECT seq, received_at, digest FROM batches WHERE seq > ? ORDER BY seq"
+_DIGESTS = """
+SELECT seq, received_at, digest FROM batches
+WHERE seq > ? AND (redrive_of IS NULL OR substr(redrive_of, 1, length(?2) + 1) = ?2 || ':') ORDER BY seq
+"""
+_DECIDED = "SELECT seq FROM redrives WHERE redrive_of = ?"
+_DECIDE = "INSERT OR IGNORE INTO redrives VALUES (?, ?)"
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_digest = msgspec.msgpack.Decoder(tuple[Count, ...]).decode
@@ -79,11 +85,11 @@ class SqliteEventLog:
             with _full_disk_told_apart():
                 return self._database.insert(_INSERT, row)
         with _full_disk_told_apart(), self._database.write() as connection:
-            if (known := _redriven(connection, batch.redrive_of)) is not None:
+            if (known := _decided(connection, batch.redrive_of)) is not None:
                 return known
             seq = int(connection.execute(_INSERT, row).lastrowid or 0)
             if batch.redrive_of is not None:
-                connection.execute("INSERT INTO redrives VALUES (?, ?)", (batch.redrive_of, seq))
+                connection.execute(_DECIDE, (batch.redrive_of, seq))
             self._drop(connection, trim_through)
         return seq
 
@@ -91,6 +97,12 @@ class SqliteEventLog:
         """Drop a few batches up to ``through``; True when more of them may wait."""
         with _full_disk_told_apart(), self._database.write() as connection:
             return self._drop(connection, through)
+
+    def purge(self, letter_id: str) -> bool:
+        """Decide that a dead letter is never appended again; False when it was."""
+        with _full_disk_told_apart(), self._database.write() as connection:
+            connection.execute(_DECIDE, (letter_id, 0))
+            return _decided(connection, letter_id) == 0
 
     def close(self) -> None:
         """Write the write-ahead log back and close."""
@@ -132,13 +144,20 @@ class SqliteLogReader:
                     break
             return batches
 
-    def digests(self, after: int) -> tuple[int, list[tuple[int, int, tuple[Count, ...]]]]:
-        """The head and (seq, received_at, digest) above ``after``."""
+    def digests(self, after: int, consumer: str) -> tuple[int, list[tuple[int, int, tuple[Count, ...]]]]:
+        """The head and (seq, received_at, digest) of a consumer's batches above ``after``."""
         with self._database.read() as connection:
             trimmed = _refuse_trimmed(connection, after)
-            rows = connection.execute(_DIGESTS, (after,)).fetchall()
+            rows = connection.execute(_DIGESTS, (after, consumer)).fetchall()
+            head = connection.execute("SELECT max(seq) FROM batches").fetchone()[0]
         found = [(seq, received_at, _decode_digest(digest)) for seq, received_at, digest in rows]
-        return (found[-1][0] if found else max(after, trimmed)), found
+        return max(head or 0, after, trimmed), found
+
+    def redrives(self, letter_ids: Iterable[str]) -> dict[str, int]:
+        """What was decided on dead letters."""
+        with self._database.read() as connection:
+            decided = {letter_id: _decided(connection, letter_id) for letter_id in letter_ids}
+        return {letter_id: seq for letter_id, seq in decided.items() if seq is not None}
 
     def state(self) -> LogState:
         """Where the log stands; an empty journal id means that no writer has opened it yet."""
@@ -160,10 +179,8 @@ class SqliteLogReader:
         self._database.close()
 
 
-def _redriven(connection: sqlite3.Connection, redrive_of: str | None) -> int | None:
-    if redrive_of is None:
-        return None
-    row = connection.execute("SELECT seq FROM redrives WHERE redrive_of = ?", (redrive_of,)).fetchone()
+def _decided(connection: sqlite3.Connection, letter_id: str | None) -> int | None:
+    row = connection.execute(_DECIDED, (letter_id,)).fetchone()
     return int(row[0]) if row else None
 
 

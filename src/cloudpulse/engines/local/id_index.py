@@ -4,7 +4,7 @@ RocksDB's own write-ahead log is off: the journal already is one. ``through`` tr
 what a crash takes back, the journal gives again (docs/decisions/0003).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rocksdict import (
@@ -21,7 +21,7 @@ from rocksdict import (
 
 from cloudpulse.errors import StoreError
 from cloudpulse.events import codec
-from cloudpulse.events.model import Batch
+from cloudpulse.events.model import LAKE, Batch
 from cloudpulse.ports import IdEntry
 
 FOLDER_NAME = "ids"
@@ -60,15 +60,14 @@ class RocksIdIndex:
         return [_entry(value, oldest) if value is not None else None for value in found]
 
     def record(self, batch: Batch) -> None:
-        """Remember the ids of a batch and that the index has come up to it."""
+        """Remember the ids of a batch, or that they moved into it, and that the index has come up to it."""
         if batch.seq <= self._through:
             return
-        head = batch.seq.to_bytes(8, "big") + (batch.received_at // 1_000_000).to_bytes(4, "big")
         write = WriteBatch(raw_mode=True)
-        for entry in codec.unpack_ids(batch.ids):
-            write[entry[:16]] = head + entry[16:]
-        write[_THROUGH] = batch.seq.to_bytes(8, "big") + self._journal
         try:
+            for key, value in self._moved(batch) if batch.redrive_of else _new(batch):
+                write[key] = value
+            write[_THROUGH] = batch.seq.to_bytes(8, "big") + self._journal
             self._db.write(write)
         except Exception as exc:
             raise StoreError(f"the id index cannot be written: {exc}") from exc
@@ -98,6 +97,18 @@ class RocksIdIndex:
         self.flush()
         self._db.close()
 
+    def _moved(self, batch: Batch) -> Iterator[tuple[bytes, bytes]]:
+        """What another try changes; an id that was accepted anew meanwhile stays where it is."""
+        if not batch.is_for(LAKE):
+            return
+        _, _, origin = (batch.redrive_of or "").rpartition(":")
+        for key, value in _new(batch):
+            known: bytes | None = self._db.get(key)
+            if known is None:
+                yield key, value
+            elif int.from_bytes(known[:8], "big") == int(origin):
+                yield key, value[:8] + known[8:]
+
     def _stored_through(self) -> int:
         stored: bytes = self._db.get(_THROUGH) or b""
         # A place in another journal says nothing of this one: all of it is recorded again.
@@ -121,6 +132,11 @@ def _options() -> Options:
     blocks.set_block_cache(Cache(_CACHE_BYTES))
     options.set_block_based_table_factory(blocks)
     return options
+
+
+def _new(batch: Batch) -> Iterator[tuple[bytes, bytes]]:
+    head = batch.seq.to_bytes(8, "big") + (batch.received_at // 1_000_000).to_bytes(4, "big")
+    return ((entry[:16], head + entry[16:]) for entry in codec.unpack_ids(batch.ids))
 
 
 def _entry(value: bytes, oldest: int) -> IdEntry | None:

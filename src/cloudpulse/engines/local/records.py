@@ -8,7 +8,7 @@ import msgspec
 
 from cloudpulse.engines.local.sqlite import Database
 
-_SCHEMA = """
+SCHEMA = """
 CREATE TABLE IF NOT EXISTS records (
     kind TEXT NOT NULL, key TEXT NOT NULL, document BLOB NOT NULL, PRIMARY KEY (kind, key)) WITHOUT ROWID;
 """
@@ -26,7 +26,7 @@ class SqliteRecords:
     """Port ``Records``; one process writes a file, any may read it."""
 
     def __init__(self, path: Path, read_only: bool = False) -> None:
-        self._database = Database(path, _SCHEMA, read_only, secure_delete=True)
+        self._database = Database(path, SCHEMA, read_only, secure_delete=True)
 
     def put(self, kind: str, documents: Mapping[str, Any]) -> None:
         """Write documents, all or none."""

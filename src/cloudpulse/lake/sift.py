@@ -1,0 +1,96 @@
+"""Finds the lines of a batch that can never become rows, so that they alone are set aside."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+import zstandard
+
+from cloudpulse.events import codec, times
+from cloudpulse.events.model import Batch, Count
+from cloudpulse.lake.tables import to_arrow
+
+MAX_BAD_LINES = 50
+"""Beyond so many the whole batch is set aside: finding each takes a dozen tries at decoding."""
+
+_MINUTE_MICROS = 60_000_000
+_LIVE_WINDOW = pa.scalar(times.LIVE_WINDOW, pa.duration("us"))
+_NOW = times.from_micros(0)
+
+
+class _TooManyError(Exception):
+    """More lines are bad than are worth finding."""
+
+
+def sift(batch: Batch) -> tuple[Batch | None, Batch]:
+    """(what can be processed, what cannot) of a batch that failed; None when that is no line, or nobody knows which."""
+    try:
+        lines = codec.decompress(batch.lines).split(b"\n")[:-1]
+        bad = set(_bad(lines, 0))
+    except (zstandard.ZstdError, _TooManyError):
+        return None, batch
+    ids = codec.unpack_ids(batch.ids)
+    if not len(lines) == batch.events == len(ids) or not 0 < len(bad) < len(lines):
+        return None, batch
+    good = _part(batch, lines, ids, [place for place in range(len(lines)) if place not in bad])
+    good = msgspec.structs.replace(good, digest=digest(to_arrow(codec.decompress(good.lines), _NOW)))
+    rest = _part(batch, lines, ids, sorted(bad))
+    return good, msgspec.structs.replace(rest, digest=_difference(batch.digest, good.digest))
+
+
+def digest(table: pa.Table) -> tuple[Count, ...]:
+    """The digest of silver rows: the same that was made of their events when they were accepted."""
+    minutes = pc.divide(table["timestamp"].cast(pa.int64()), _MINUTE_MICROS)
+    live = pc.less_equal(pc.subtract(table["received_at"], table["timestamp"]), _LIVE_WINDOW)
+    columns = {"app": table["app"], "minute": minutes, "event_type": table["event_type"], "live": live}
+    counted = pa.table(columns).group_by(list(columns), use_threads=False).aggregate([([], "count_all")])
+    names = [*columns, "count_all"]
+    return tuple(Count(*(row[name] for name in names)) for row in counted.to_pylist())
+
+
+def _bad(lines: Sequence[bytes], first: int) -> Iterator[int]:
+    """Places of the lines that cannot be decoded, by halving; ``first`` is the place of the first of them."""
+    bad = 0
+    todo = [(first, lines)]
+    while todo:
+        start, part = todo.pop()
+        if _is_decodable(part):
+            continue
+        if len(part) > 1:
+            half = len(part) // 2
+            todo += [(start + half, part[half:]), (start, part[:half])]
+            continue
+        bad += 1
+        if bad > MAX_BAD_LINES:
+            raise _TooManyError
+        yield start
+
+
+def _is_decodable(lines: Sequence[bytes]) -> bool:
+    try:
+        return bool(to_arrow(b"\n".join([*lines, b""]), _NOW).num_rows == len(lines))
+    except Exception:
+        return False
+
+
+def _part(batch: Batch, lines: Sequence[bytes], ids: Sequence[bytes], places: Sequence[int]) -> Batch:
+    return msgspec.structs.replace(
+        batch,
+        events=len(places),
+        ids=b"".join([ids[place] for place in places]),
+        lines=codec.pack_lines([lines[place] for place in places]),
+    )
+
+
+def _difference(whole: Sequence[Count], part: Sequence[Count]) -> tuple[Count, ...]:
+    left = _totals(whole) - _totals(part)
+    return tuple(Count(*key, events) for key, events in left.items())
+
+
+def _totals(rows: Sequence[Count]) -> Counter[tuple[str, int, str, bool]]:
+    totals: Counter[tuple[str, int, str, bool]] = Counter()
+    for row in rows:
+        totals[row.app, row.minute, row.event_type, row.live] += row.events
+    return totals
