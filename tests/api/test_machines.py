@@ -189,9 +189,41 @@ def test_a_bad_write_key_is_refused(http, bearer, body):
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_parameter")
 
 
+def test_a_write_key_changes_and_its_pages_keep_it(http, services, bearer):
+    admin = bearer("admin")
+    made = services.write_keys.add("shop", [SHOP], requests_per_minute=1)
+    path = f"/v1/write-keys/{made.key_id}"
+    change = {"requests_per_minute": None, "origins": ["https://b.example"]}
+    for name, value in change.items():
+        assert http.patch(path, json={name: value}, headers=admin).status_code == 204
+    sent = {"content": b"x", "params": {"write_key": made.write_key}}
+    answers = [
+        http.post("/v1/probe/hot", **sent, headers={"Origin": origin}).status_code
+        for origin in ("https://b.example", "https://b.example", SHOP)
+    ]
+    assert answers == [200, 200, 403]
+    [listed] = http.get("/v1/write-keys", headers=admin).json()["write_keys"]
+    assert change.items() <= listed.items()
+    assert noted(services) == [("probe", "write_key_changed", f"write_key/{made.key_id}", "done")] * 2
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"requests_per_minute": 0}, {"origins": []}, {"origins": None}, {"origins": "*"}, {"name": "other"}]
+)
+def test_a_bad_change_of_a_write_key_is_refused(http, services, bearer, body):
+    made = services.write_keys.add("shop", [SHOP])
+    answer = http.patch(f"/v1/write-keys/{made.key_id}", json=body, headers=bearer("admin"))
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_parameter")
+    assert services.write_keys.list()[0].origins == (SHOP,)
+
+
 def test_a_write_key_that_is_not_there(http, bearer):
-    for method, path in (("POST", "/v1/write-keys/nobody/rotate"), ("DELETE", "/v1/write-keys/nobody")):
-        answer = http.request(method, path, headers=bearer("admin"))
+    for method, path, body in (
+        ("POST", "/v1/write-keys/nobody/rotate", None),
+        ("PATCH", "/v1/write-keys/nobody", {"origins": [SHOP]}),
+        ("DELETE", "/v1/write-keys/nobody", None),
+    ):
+        answer = http.request(method, path, json=body, headers=bearer("admin"))
         assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
 
 

@@ -216,6 +216,24 @@ def test_the_life_of_a_user(http, services, secrets, bearer):
     assert done == [("probe", one) for one in ("user_added", "password_set", "password_set", "user_removed")]
 
 
+def test_other_groups_count_from_the_next_refresh(http, services, bearer, ada):
+    first = login(http).json()
+    path = f"/v1/users/{ada.user_id}"
+    assert http.patch(path, json={"groups": ["admin"]}, headers=bearer("admin")).status_code == 204
+    assert services.verifier.verify(first["access_token"]).scopes == set(first["scope"].split())
+    assert http.post("/v1/auth/refresh").json()["scope"] == "admin"
+    assert http.patch(path, json={"groups": []}, headers=bearer("admin")).status_code == 204
+    assert http.post("/v1/auth/refresh").json()["scope"] == ""
+    changed = ("probe", "user_changed", f"user/{ada.user_id}", "done")
+    assert [entry for entry in audited(services) if "sign" not in entry[1]] == [changed] * 2
+
+
+@pytest.mark.parametrize("body", [{}, {"groups": ["root"]}, {"groups": "admin"}, {"email": "b@x"}])
+def test_a_bad_change_of_a_user_is_refused(http, services, bearer, ada, body):
+    answer = http.patch(f"/v1/users/{ada.user_id}", json=body, headers=bearer("admin"))
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_parameter")
+
+
 @pytest.mark.parametrize("change", ["set_password", "remove"])
 def test_a_sign_in_does_not_outlive_its_password(http, services, secrets, ada, change):
     """A sign-in that began while the password was set has missed that all were ended."""
@@ -263,6 +281,10 @@ def test_an_address_is_taken_once(http, bearer, ada):
 
 
 def test_a_user_that_is_not_there(http, bearer):
-    for method, path in (("POST", "/v1/users/nobody/rotate"), ("DELETE", "/v1/users/nobody")):
-        answer = http.request(method, path, headers=bearer("admin"))
+    for method, path, body in (
+        ("POST", "/v1/users/nobody/rotate", None),
+        ("PATCH", "/v1/users/nobody", {"groups": []}),
+        ("DELETE", "/v1/users/nobody", None),
+    ):
+        answer = http.request(method, path, json=body, headers=bearer("admin"))
         assert (answer.status_code, answer.json()["code"]) == (404, "not_found")

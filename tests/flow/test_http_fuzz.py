@@ -56,12 +56,20 @@ BODIES: dict[str, Any] = {
         "metadata": {"ip_address": "192.0.2.1", "user_agent": "a", "country": "DE", "referrer": "r"},
     },
     "/v1/event": {"source": "web", "event_type": "Page View", "meta": {"page": "p"}},
-    "/v1/token": {"client_id": "c", "client_secret": "s", "grant_type": "client_credentials", "audience": "cloudpulse"},
+    "/v1/token": {
+        "client_id": "c",
+        "client_secret": "s",
+        "grant_type": "client_credentials",
+        "audience": "cloudpulse",
+        "scope": "events:write",
+    },
     "/v1/auth/login": {"email": "nobody@example.org", "password": "nothing at all"},
     "/v1/clients": {"name": "n", "app": "a", "scopes": ["events:write"]},
     "/v1/clients/{client_id}": {"requests_per_minute": 60},
     "/v1/write-keys": {"name": "n", "app": "a", "origins": ["https://shop.example"]},
+    "/v1/write-keys/{key_id}": {"origins": ["https://shop.example"]},
     "/v1/users": {"email": "someone@example.org", "groups": ["events:read"], "password": "a long enough one"},
+    "/v1/users/{user_id}": {"groups": ["events:read"]},
     "/v1/users/{user_id}/rotate": {"password": "a long enough one"},
 }
 BODIES["/v1/events/batch"] = BODIES["/v1/collect"] = {"events": [BODIES["/v1/events"]]}

@@ -13,9 +13,10 @@ READ = [
     "/v1/events",
     "/v1/realtime",
     "/v1/realtime/stream",
+    "/v1/summaries/2026-03-09",
     "/v1/events/01a1f8ae-942c-71d8-b8b0-809fda29c80e",
 ]
-ADMIN = ["/v1/clients", "/v1/write-keys", "/v1/users", "/v1/ledger"]
+ADMIN = ["/v1/clients", "/v1/write-keys", "/v1/users", "/v1/ledger", "/v1/jobs"]
 WELL_KNOWN = ["/.well-known/jwks.json", "/.well-known/openid-configuration"]
 OPEN = ["/healthz", "/readyz", "/metrics", "/docs", "/v1/openapi.json", "/v1/config", *WELL_KNOWN]
 FOR_CREDENTIALS = ["/v1/token", "/v1/auth/login", "/v1/auth/refresh", "/v1/auth/logout"]
@@ -28,10 +29,15 @@ PROTECTED = [
     ("POST", "/v1/clients/nobody/rotate", "admin"),
     ("DELETE", "/v1/clients/nobody", "admin"),
     ("POST", "/v1/write-keys", "admin"),
+    ("PATCH", "/v1/write-keys/nobody", "admin"),
     ("POST", "/v1/write-keys/nobody/rotate", "admin"),
     ("DELETE", "/v1/write-keys/nobody", "admin"),
     ("POST", "/v1/rotate", "admin"),
+    ("POST", "/v1/jobs/nobody/run", "admin"),
+    ("GET", "/v1/jobs/nobody/history", "admin"),
+    ("GET", "/v1/jobs/nobody/history/nobody", "admin"),
     ("POST", "/v1/users", "admin"),
+    ("PATCH", "/v1/users/nobody", "admin"),
     ("POST", "/v1/users/nobody/rotate", "admin"),
     ("DELETE", "/v1/users/nobody", "admin"),
 ]
@@ -69,7 +75,8 @@ def test_every_route_is_known_here_as_open_or_protected(client):
         for method, one in item.items()
         if is_protected(one)
     }
-    listed = {(method, path.replace(READ[-1], "/v1/events/nobody")) for method, path, _ in PROTECTED}
+    parameters = re.compile(r"(?<=/events/)01.+|(?<=/summaries/).+")
+    listed = {(method, parameters.sub("nobody", path)) for method, path, _ in PROTECTED}
     assert listed == secured
     free = {path for path, item in paths.items() if not all(map(is_protected, item.values()))}
     assert free <= {*OPEN, *FOR_CREDENTIALS}

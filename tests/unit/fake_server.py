@@ -18,6 +18,7 @@ class FakeServer:
         self.keys: list[str | None] = []
         self.tokens: list[str] = []
         self.paths: list[str] = []
+        self.bodies: list[bytes] = []
         self.script: list[tuple[int, dict[str, str], Any]] = []
         self.answers: dict[str, Any] = {"/healthz": {"status": "ok"}, "/readyz": {"status": "ok"}}
         self.max_events = 10_000
@@ -34,6 +35,7 @@ class FakeServer:
 
     def answer(self, path: str, headers: Any, body: bytes) -> tuple[int, dict[str, str], Any]:
         self.paths.append(path)
+        self.bodies.append(body)
         self.tokens.append(headers.get("Authorization", "").removeprefix("Bearer "))
         if self.script and path != "/healthz":
             return self.script.pop(0)

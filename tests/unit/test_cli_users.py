@@ -1,6 +1,10 @@
 """``cloudpulse users`` on a stopped folder."""
 
 import json
+import os
+import pty
+import subprocess
+import sys
 
 import pytest
 from typer.testing import CliRunner
@@ -77,12 +81,45 @@ def test_a_user_that_cannot_be(run):
     assert "There is a user" in run("add", EMAIL, code=1).stderr
     assert "password must have" in run("add", "b@x", "--password-stdin", input="short\n", code=1).stderr
     assert "'root' is no group" in run("add", "b@x", "--group", "root", code=2).stderr
-    for command in ("remove", "password"):
-        assert "there is no user 'b@x'" in run(command, "b@x", code=1).stderr
+    for arguments in (("remove",), ("password",), ("change", "--group", "admin")):
+        assert "There is no user 'b@x'" in run(*arguments, "b@x", code=1).stderr
+
+
+def test_groups_change_and_may_be_none(run, settings):
+    made = json.loads(run("add", EMAIL, "--group", "none").stdout)
+    users = wiring.local_users(settings)
+    assert users.authenticate(EMAIL, made["password"]).groups == ()
+    run("change", EMAIL.lower(), "--group", "admin", "--group", "events:read")
+    assert users.authenticate(EMAIL, made["password"]).groups == ("admin", "events:read")
+    run("change", EMAIL, "--group", "none")
+    assert users.authenticate(EMAIL, made["password"]).groups == ()
+    assert [action for _, action, _ in audited(settings)] == ["user_added", "user_changed", "user_changed"]
+
+
+def test_a_terminal_asks_for_the_password_and_does_not_show_it(settings):
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "cloudpulse.cli.main", "users", "add", EMAIL, "--password-stdin"]
+    with subprocess.Popen(
+        [*command, "--data", str(settings.data)],
+        stdin=theirs,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,  # else it would ask at the terminal of whoever runs the tests
+    ) as process:
+        prompt = process.stderr.read(len("Password: "))
+        os.write(ours, f"{PASSWORD}\n".encode())
+        os.write(theirs, b"end")
+        said = process.communicate(timeout=60)
+    shown = os.read(ours, 1000)
+    for descriptor in (ours, theirs):
+        os.close(descriptor)
+    assert (prompt, process.returncode) == (b"Password: ", 0), said
+    assert PASSWORD.encode() not in shown + b"".join(said)
+    assert wiring.local_users(settings).authenticate(EMAIL, PASSWORD)
 
 
 def test_only_adding_makes_a_folder(run, settings):
-    for arguments in (("list",), ("remove", EMAIL), ("password", EMAIL)):
+    for arguments in (("list",), ("remove", EMAIL), ("password", EMAIL), ("change", EMAIL, "--group", "admin")):
         assert "there is no CloudPulse data" in run(*arguments, code=1).stderr
     assert not settings.data.exists()
     run("add", EMAIL)

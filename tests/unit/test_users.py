@@ -37,6 +37,18 @@ def test_a_chosen_password_is_not_shown_again(users):
     assert users.authenticate("ada@example.com", PASSWORD + "!").groups == ()
 
 
+def test_a_user_changes_groups_and_nothing_else(users):
+    made = users.add("ada@example.com", ["admin"], PASSWORD)
+    before = users.find(made.user_id)
+    users.set_groups(made.user_id, ["events:read", "events:read", "events:write"])
+    after = users.authenticate("ada@example.com", PASSWORD)
+    assert (after.groups, after.password_id) == (("events:read", "events:write"), before.password_id)
+    with pytest.raises(InvalidParameter):
+        users.set_groups(made.user_id, ["root"])
+    with pytest.raises(NotFound):
+        users.set_groups("nobody", [])
+
+
 def test_users_are_listed_by_address_with_the_time_they_were_made(users, clock):
     for email in ("b@x", "a@x"):
         users.add(email, [])

@@ -93,6 +93,23 @@ def test_after_a_rotation_two_keys_are_valid_for_a_while(keys, clock):
     refused(keys, third.write_key)
 
 
+def test_a_key_changes_and_stays(keys):
+    made = keys.add("shop", [SHOP], requests_per_minute=5)
+    keys.change(made.key_id, origins=["https://B.example"])
+    who = keys.verify(made.write_key, "https://b.example")
+    assert (who.requests_per_minute, keys.origins()) == (5, {"https://b.example"})
+    with pytest.raises(Forbidden):
+        keys.verify(made.write_key, SHOP)
+    keys.change(made.key_id, requests_per_minute=None)
+    assert keys.verify(made.write_key, "https://b.example").requests_per_minute is None
+    for bad in ({}, {"origins": []}, {"origins": ["x"]}, {"requests_per_minute": 0}):
+        with pytest.raises(InvalidParameter):
+            keys.change(made.key_id, **bad)
+    with pytest.raises(NotFound):
+        keys.change("nobody", requests_per_minute=5)
+    assert keys.verify(made.write_key, "https://b.example").requests_per_minute is None
+
+
 def test_a_removed_key_ends_within_five_seconds_in_every_process(keys, clock, tmp_path):
     others = SqliteSecrets(tmp_path / "secrets.db")
     elsewhere = WriteKeyService(others, lambda: clock.now)

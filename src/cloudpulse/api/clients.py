@@ -1,4 +1,4 @@
-"""Clients: add, list, limit, rotate, remove."""
+"""Clients: add, list, change, rotate, remove."""
 
 from typing import Annotated, Any
 
@@ -63,7 +63,7 @@ def add_client(request: Request[Any, Any, Any], data: JSONBody[ClientRequest]) -
 @patch("/v1/clients/{client_id:str}", guards=ADMIN, status_code=204, sync_to_thread=True)
 def change_client(request: Request[Any, Any, Any], client_id: ClientId, data: JSONBody[ClientChange]) -> None:
     """Limit a client's requests, or lift the limit; counts from the client's next token on."""
-    request.app.state.services.clients.limit(client_id, data.requests_per_minute)
+    request.app.state.services.clients.change(client_id, data.requests_per_minute)
     audit(request, "client_changed", PREFIX + client_id)
 
 

@@ -1,4 +1,4 @@
-"""Users: add, list, set a password, remove.
+"""Users: add, list, change, set a password, remove.
 
 An admin may remove every user, also the last one: the command line works on the data folder without any.
 """
@@ -6,7 +6,7 @@ An admin may remove every user, also the last one: the command line works on the
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Request, delete, get, post
+from litestar import Request, delete, get, patch, post
 from litestar.params import JSONBody, PathParameter
 
 from cloudpulse.api.audit import audit
@@ -25,6 +25,12 @@ class UserRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     def __repr__(self) -> str:
         return f"UserRequest(email=***, groups={self.groups!r}, password=***)"
+
+
+class UserChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What of a user may change."""
+
+    groups: tuple[str, ...]
 
 
 class PasswordRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -55,6 +61,13 @@ async def add_user(request: Request[Any, Any, Any], data: JSONBody[UserRequest])
     return made
 
 
+@patch("/v1/users/{user_id:str}", guards=ADMIN, status_code=204, sync_to_thread=True)
+def change_user(request: Request[Any, Any, Any], user_id: UserId, data: JSONBody[UserChange]) -> None:
+    """Put a user into other groups; counts from the user's next sign-in or refresh on."""
+    request.app.state.services.users.set_groups(user_id, data.groups)
+    audit(request, "user_changed", f"user/{user_id}")
+
+
 @post("/v1/users/{user_id:str}/rotate", guards=ADMIN, status_code=200)
 async def rotate_password(
     request: Request[Any, Any, Any], user_id: UserId, data: JSONBody[PasswordRequest | None] = None
@@ -74,7 +87,7 @@ def remove_user(request: Request[Any, Any, Any], user_id: UserId) -> None:
     audit(request, "user_removed", f"user/{user_id}")
 
 
-user_routes = [list_users, add_user, rotate_password, remove_user]
+user_routes = [list_users, add_user, change_user, rotate_password, remove_user]
 
 
 def _add(request: Request[Any, Any, Any], asked: UserRequest) -> NewPassword:

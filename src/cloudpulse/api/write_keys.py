@@ -1,10 +1,11 @@
-"""Write keys: add, list, rotate, remove."""
+"""Write keys: add, list, change, rotate, remove."""
 
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Request, delete, get, post
+from litestar import Request, delete, get, patch, post
 from litestar.params import JSONBody, PathParameter
+from msgspec import UNSET, UnsetType
 
 from cloudpulse.api.audit import audit
 from cloudpulse.api.clients import KeepPrevious, RequestsPerMinute
@@ -22,6 +23,13 @@ class WriteKeyRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     origins: tuple[str, ...]
     app: str = DEFAULT_APP
     requests_per_minute: RequestsPerMinute | None = None
+
+
+class WriteKeyChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What of a write key may change; what is left out stays. A limit of null means none."""
+
+    origins: tuple[str, ...] | UnsetType = UNSET
+    requests_per_minute: RequestsPerMinute | UnsetType | None = UNSET
 
 
 class WriteKeyList(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,6 +53,13 @@ def add_write_key(request: Request[Any, Any, Any], data: JSONBody[WriteKeyReques
     return created
 
 
+@patch("/v1/write-keys/{key_id:str}", guards=ADMIN, status_code=204, sync_to_thread=True)
+def change_write_key(request: Request[Any, Any, Any], key_id: KeyId, data: JSONBody[WriteKeyChange]) -> None:
+    """Bind a write key to other origins, limit its requests, or lift the limit; pages need no other key."""
+    request.app.state.services.write_keys.change(key_id, data.origins, data.requests_per_minute)
+    audit(request, "write_key_changed", PREFIX + key_id)
+
+
 @post("/v1/write-keys/{key_id:str}/rotate", guards=ADMIN, status_code=200, sync_to_thread=True)
 def rotate_write_key(
     request: Request[Any, Any, Any],
@@ -64,4 +79,4 @@ def remove_write_key(request: Request[Any, Any, Any], key_id: KeyId) -> None:
     audit(request, "write_key_removed", PREFIX + key_id)
 
 
-write_key_routes = [list_write_keys, add_write_key, rotate_write_key, remove_write_key]
+write_key_routes = [list_write_keys, add_write_key, change_write_key, rotate_write_key, remove_write_key]

@@ -89,7 +89,7 @@ class ClientService:
         """All clients, by id."""
         return [_shown(client_id, versions) for client_id, versions in self._credentials.all().items()]
 
-    def limit(self, client_id: str, requests_per_minute: int | None) -> None:
+    def change(self, client_id: str, requests_per_minute: int | None) -> None:
         """Allow so many requests, or any number of them; counts from the next token on. Raises ``NotFound``."""
         self._credentials.amend(client_id, requests_per_minute=requests_per_minute)
 

@@ -70,9 +70,7 @@ class UserService:
     def add(self, email: str, groups: Iterable[str], password: str | None = None) -> NewPassword:
         """A new user, with a generated password unless one is given; raises ``InvalidParameter``."""
         email = _checked_email(email)
-        wanted = tuple(dict.fromkeys(groups))
-        if not set(wanted) <= set(SCOPES):
-            raise InvalidParameter(f"groups must be some of: {', '.join(SCOPES)}.")
+        wanted = _checked_groups(groups)
         chosen = passwords.checked(password) if password is not None else passwords.generated()
         stored = _Stored(
             user_id=random.token_hex(8),
@@ -102,6 +100,13 @@ class UserService:
         """The user with this address, or None."""
         found = self._read(_name(email))
         return found[1] if found else None
+
+    def set_groups(self, user_id: str, groups: Iterable[str]) -> None:
+        """Other groups, which count from the next refresh. Raises ``InvalidParameter`` or ``NotFound``."""
+        wanted = _checked_groups(groups)
+        with self._changing:
+            stored, _ = self._existing(user_id)
+            self._secrets.amend(_name(stored.email), _encoded(msgspec.structs.replace(stored, groups=wanted)))
 
     def set_password(self, user_id: str, password: str | None = None) -> NewPassword:
         """Another password, generated unless one is given; raises ``InvalidParameter`` or ``NotFound``."""
@@ -140,7 +145,7 @@ class UserService:
         account = self.find(user_id)
         found = self._read(_name(account.email)) if account else None
         if found is None:
-            raise NotFound("There is no such user.")
+            raise NotFound(f"There is no user {user_id!r}.")
         return found
 
     def _all(self) -> Iterable[Account]:
@@ -175,6 +180,13 @@ def _checked_email(email: str) -> str:
     if len(email) > MAX_EMAIL_CHARS or not email.isprintable() or not _is_email(email):
         raise InvalidParameter("email must be an e-mail address such as ada@example.com, at most 254 characters.")
     return email
+
+
+def _checked_groups(groups: Iterable[str]) -> tuple[str, ...]:
+    wanted = tuple(dict.fromkeys(groups))
+    if not set(wanted) <= set(SCOPES):
+        raise InvalidParameter(f"groups must be some of: {', '.join(SCOPES)}.")
+    return wanted
 
 
 def _encoded(stored: _Stored) -> str:

@@ -5,9 +5,10 @@ import hmac
 import secrets as random
 from collections.abc import Callable, Iterable
 from threading import Lock
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from cloudpulse.auth import origins as web
 from cloudpulse.auth.credentials import (
@@ -19,7 +20,7 @@ from cloudpulse.auth.credentials import (
     hashed,
 )
 from cloudpulse.auth.tokens import Principal
-from cloudpulse.errors import Forbidden, Unauthorized
+from cloudpulse.errors import Forbidden, InvalidParameter, Unauthorized
 from cloudpulse.ports import Secrets
 
 PREFIX = "write_key/"
@@ -124,6 +125,23 @@ class WriteKeyService:
     def list(self) -> list[WriteKey]:
         """All write keys, by id."""
         return [_shown(key_id, versions) for key_id, versions in self._credentials.all().items()]
+
+    def change(
+        self,
+        key_id: str,
+        origins: Iterable[str] | UnsetType = UNSET,
+        requests_per_minute: int | UnsetType | None = UNSET,
+    ) -> None:
+        """Bind a key to other origins, limit it otherwise, or both. Raises ``NotFound``, ``InvalidParameter``."""
+        changes: dict[str, Any] = {}
+        if origins is not UNSET:
+            changes["origins"] = web.checked(origins)
+        if requests_per_minute is not UNSET:
+            changes["requests_per_minute"] = requests_per_minute
+        if not changes:
+            raise InvalidParameter("Nothing is to change: give origins, requests_per_minute or both.")
+        self._credentials.amend(key_id, **changes)
+        self._load()
 
     def rotate(self, key_id: str, keep_previous_seconds: int = ROTATION_OVERLAP_SECONDS) -> RotatedKey:
         """A new key; the one before stays valid for ``keep_previous_seconds``, older ones end. Raises ``NotFound``."""

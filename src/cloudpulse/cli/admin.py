@@ -24,6 +24,7 @@ Site = Annotated[str, typer.Option("--app", help="The site or app that its event
 Limit = Annotated[
     int | None, typer.Option("--limit", min=1, help="Requests a minute; else any number.", show_default=False)
 ]
+NEW_LIMIT = typer.Option("--limit", metavar="N|none", help="Requests a minute, or none for any number.")
 Keep = Annotated[
     int, typer.Option("--keep", min=0, max=30 * A_DAY, help="For how many seconds the one before stays valid.")
 ]
@@ -32,6 +33,13 @@ Keep = Annotated[
 def server_of(settings: Settings, url: str | None, token: str | None) -> AbstractContextManager[Client | None]:
     """The server to go through, or None for the data folder itself."""
     return connect(settings, url, token, 0) if url or is_answering(settings.data) else nullcontext()
+
+
+def limit_of(text: str) -> int | None:
+    """What ``--limit N|none`` means; anything else is wrong usage."""
+    if text != "none" and not (text.isascii() and text.isdecimal() and int(text) > 0):
+        raise typer.BadParameter("give a number of requests a minute, or none.", param_hint="--limit")
+    return None if text == "none" else int(text)
 
 
 def audit(settings: Settings, action: str, subject: str) -> None:

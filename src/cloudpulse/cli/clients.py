@@ -8,11 +8,13 @@ import typer
 from cloudpulse import wiring
 from cloudpulse.cli.admin import (
     A_DAY,
+    NEW_LIMIT,
     AsJson,
     Keep,
     Limit,
     Site,
     audit,
+    limit_of,
     print_json,
     print_list,
     server_of,
@@ -67,25 +69,23 @@ def list_(
     print_list(clients, as_json, _row)
 
 
-@app.command("limit")
-def limit_(
+@app.command()
+def change(
     client_id: ClientId,
-    requests: Annotated[str, typer.Argument(metavar="N|none", help="Requests a minute, or none for no limit.")],
+    limit: Annotated[str, NEW_LIMIT],
     data: Data = None,
     url: Url = None,
     token: Token = None,
 ) -> None:
     """Limit a client's requests; counts from its next token on."""
-    if requests != "none" and not (requests.isdecimal() and int(requests) > 0):
-        raise typer.BadParameter("give a number of requests a minute, or none.", param_hint="N|none")
-    limit = None if requests == "none" else int(requests)
+    requests_per_minute = limit_of(limit)
     settings = load({"data": data})
     with server_of(settings, url, token) as server:
         if server is not None:
-            server.request("PATCH", f"/v1/clients/{client_id}", json={"requests_per_minute": limit})
+            server.request("PATCH", f"/v1/clients/{client_id}", json={"requests_per_minute": requests_per_minute})
         else:
             require_data(settings)
-            wiring.local_clients(settings).limit(client_id, limit)
+            wiring.local_clients(settings).change(client_id, requests_per_minute)
             audit(settings, "client_changed", f"client/{client_id}")
 
 

@@ -1,5 +1,6 @@
 """``cloudpulse users``: the people who may sign in, through the server when one runs, else in the data folder."""
 
+import getpass
 import sys
 import unicodedata
 from typing import Annotated, Any
@@ -16,8 +17,11 @@ from cloudpulse.settings import Settings, load
 
 Email = Annotated[str, typer.Argument(metavar="EMAIL", help="The user's e-mail address.")]
 FromStdin = Annotated[
-    bool, typer.Option("--password-stdin", help="Take the password from standard input instead of making one.")
+    bool, typer.Option("--password-stdin", help="Take the password from standard input, or ask at a terminal.")
 ]
+GROUP = typer.Option(
+    "--group", help="events:write, events:read or admin; may be repeated. Or none.", show_default=False
+)
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Manage the people who may sign in.")
 
@@ -25,17 +29,14 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, help="Manage the p
 @app.command()
 def add(
     email: Email,
-    group: Annotated[
-        list[str] | None,
-        typer.Option("--group", help="events:write, events:read or admin; may be repeated.", show_default=False),
-    ] = None,
+    group: Annotated[list[str] | None, GROUP] = None,
     password_stdin: FromStdin = False,
     data: Data = None,
     url: Url = None,
     token: Token = None,
 ) -> None:
     """Add a user and print the password, once. Without --group the user may read events."""
-    groups = checked(group, default=("events:read",), kind="group")
+    groups = _groups(group)
     settings = load({"data": data})
     password = _password() if password_stdin else None
     with server_of(settings, url, token) as server:
@@ -54,6 +55,26 @@ def list_(as_json: AsJson = False, data: Data = None, url: Url = None, token: To
     settings = load({"data": data})
     with server_of(settings, url, token) as server:
         print_list(_users(settings, server), as_json, _row)
+
+
+@app.command()
+def change(
+    email: Email,
+    group: Annotated[list[str], GROUP],
+    data: Data = None,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Put a user into these groups instead; counts from the user's next sign-in or refresh on."""
+    groups = _groups(group)
+    settings = load({"data": data})
+    with server_of(settings, url, token) as server:
+        user_id = _id_of(email, _users(settings, server))
+        if server is not None:
+            server.request("PATCH", f"/v1/users/{user_id}", json={"groups": groups})
+        else:
+            wiring.local_users(settings).set_groups(user_id, groups)
+            audit(settings, "user_changed", f"user/{user_id}")
 
 
 @app.command()
@@ -101,14 +122,20 @@ def _id_of(email: str, users: list[dict[str, Any]]) -> str:
     for user in users:
         if _key(user["email"]) == wanted:
             return str(user["user_id"])
-    raise NotFound(f"there is no user {email.strip()!r}.")
+    raise NotFound(f"There is no user {email.strip()!r}.")
 
 
 def _key(email: str) -> str:
     return unicodedata.normalize("NFC", email.strip()).casefold()
 
 
+def _groups(named: list[str] | None) -> tuple[str, ...]:
+    return () if named == ["none"] else checked(named, default=("events:read",), kind="group")
+
+
 def _password() -> str:
+    if sys.stdin.isatty():
+        return getpass.getpass("Password: ")
     return sys.stdin.readline().rstrip("\r\n")
 
 

@@ -8,11 +8,13 @@ import typer
 from cloudpulse import wiring
 from cloudpulse.cli.admin import (
     A_DAY,
+    NEW_LIMIT,
     AsJson,
     Keep,
     Limit,
     Site,
     audit,
+    limit_of,
     print_json,
     print_list,
     server_of,
@@ -61,6 +63,34 @@ def list_(as_json: AsJson = False, data: Data = None, url: Url = None, token: To
             require_data(settings)
             keys = msgspec.to_builtins(wiring.local_write_keys(settings).list())
     print_list(keys, as_json, _row)
+
+
+@app.command()
+def change(
+    key_id: KeyId,
+    origin: Annotated[
+        list[str] | None,
+        typer.Option("--origin", help="Where its pages are from now on; may be repeated.", show_default=False),
+    ] = None,
+    limit: Annotated[str | None, NEW_LIMIT] = None,
+    data: Data = None,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Bind a write key to other origins, or limit its requests otherwise; pages need no other key."""
+    changes: dict[str, Any] = {"origins": origin} if origin else {}
+    if limit is not None:
+        changes["requests_per_minute"] = limit_of(limit)
+    if not changes:
+        raise typer.BadParameter("give --origin, --limit or both.")
+    settings = load({"data": data})
+    with server_of(settings, url, token) as server:
+        if server is not None:
+            server.request("PATCH", f"/v1/write-keys/{key_id}", json=changes)
+        else:
+            require_data(settings)
+            wiring.local_write_keys(settings).change(key_id, **changes)
+            audit(settings, "write_key_changed", f"write_key/{key_id}")
 
 
 @app.command()
