@@ -145,6 +145,14 @@ class UnsupportedMedia(UserError):
     title = "Unsupported media type"
 
 
+class QueryCancelled(UserError):
+    """Nobody waits for the answer any more."""
+
+    code = "query_cancelled"
+    status = 499
+    title = "Query cancelled"
+
+
 class SettingError(UserError):
     """A setting has a value that is not allowed; the sentence names it."""
 
