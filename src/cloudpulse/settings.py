@@ -30,6 +30,9 @@ SECRET = frozenset({"metrics_token"})
 ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[a-z0-9._:\[\]-]+")
 """Web origins as browsers send them: they are compared as they stand."""
 
+PUBLIC_URL = re.compile(r"https?://[^/?#@\s]+/?")
+MIN_TOKEN_CHARS = 16
+
 MIB = 1024 * 1024
 GIB = 1024 * MIB
 
@@ -164,8 +167,10 @@ def _check(settings: Settings) -> None:
     """Raise ``SettingError`` where settings do not fit together."""
     if settings.token_ttl_seconds > settings.token_max_ttl_seconds:
         raise SettingError("bad setting: token_ttl_seconds must not be above token_max_ttl_seconds.")
-    if settings.public_url and urlsplit(settings.public_url).scheme not in ("http", "https"):
-        raise SettingError("bad setting: public_url must be a URL as https://pulse.example.com.")
+    if settings.public_url and not PUBLIC_URL.fullmatch(settings.public_url):
+        raise SettingError("bad setting: public_url must be scheme and host alone, as https://pulse.example.com.")
+    if 0 < len(settings.metrics_token) < MIN_TOKEN_CHARS:
+        raise SettingError(f"bad setting: metrics_token must have at least {MIN_TOKEN_CHARS} characters.")
     for origin in settings.cors_origins:
         if origin != "*" and not ORIGIN.fullmatch(origin):
             raise SettingError(
@@ -176,6 +181,8 @@ def _check(settings: Settings) -> None:
         raise SettingError("bad setting: oidc_issuer must be an https URL, or an http URL on loopback.")
     if settings.oidc_issuer and not settings.oidc_audience:
         raise SettingError("bad setting: oidc_issuer needs oidc_audience, whom its tokens must be for.")
+    if settings.oidc_audience and not settings.oidc_issuer:
+        raise SettingError("bad setting: oidc_audience needs oidc_issuer, whose tokens it is about.")
 
 
 def _is_here(host: str | None) -> bool:

@@ -111,7 +111,20 @@ def test_proxies_are_addresses_or_networks():
     [
         ({"token_ttl_seconds": 61, "token_max_ttl_seconds": 60}, "token_ttl_seconds"),
         ({"public_url": "pulse.example.com"}, "public_url"),
-        ({"public_url": "ftp://pulse.example.com"}, "public_url"),
+        *(
+            ({"public_url": url}, "public_url")
+            for url in (
+                "ftp://pulse.example.com",
+                "https://",
+                "https://pulse.example.com/path",
+                "https://pulse.example.com//",
+                "https://pulse.example.com?x",
+                "https://pulse.example.com#x",
+                "https://user@pulse.example.com",
+            )
+        ),
+        ({"metrics_token": "x" * 15}, "metrics_token"),
+        ({"oidc_audience": "pulse"}, "oidc_audience"),
         ({"oidc_issuer": "https://id.example.com"}, "oidc_audience"),
         *(
             ({"oidc_issuer": issuer, "oidc_audience": "pulse"}, "oidc_issuer")
@@ -128,6 +141,11 @@ def test_proxies_are_addresses_or_networks():
 def test_settings_that_do_not_fit_are_refused_at_start_and_named(tmp_path, given, name):
     with pytest.raises(SettingError, match=name):
         load({"data": tmp_path} | given, {})
+
+
+def test_settings_that_just_fit_are_taken(tmp_path):
+    given = {"public_url": "https://pulse.example.com:8443/", "metrics_token": "x" * 16}
+    assert load({"data": tmp_path} | given, {}).url == "https://pulse.example.com:8443"
 
 
 @pytest.mark.parametrize(
