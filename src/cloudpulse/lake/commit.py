@@ -2,7 +2,7 @@
 
 import datetime as dt
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import pyarrow as pa
 from pyiceberg.exceptions import CommitFailedException
@@ -13,9 +13,11 @@ from pyiceberg.table.update import RemoveSnapshotsUpdate
 
 from cloudpulse.errors import StoreError
 from cloudpulse.events.model import Position
-from cloudpulse.lake import garbage, merge, parquet, tables
+from cloudpulse.lake import garbage, merge, parquet, relocate, tables
 from cloudpulse.lake.catalog import open_table
+from cloudpulse.lake.compaction import Merge
 from cloudpulse.lake.manifests import ManifestCache
+from cloudpulse.lake.rewrite import rewrite
 from cloudpulse.ports import Records
 from cloudpulse.settings import Settings
 
@@ -34,11 +36,13 @@ class Lake:
     """The silver table, for the one process that commits to it."""
 
     def __init__(self, settings: Settings) -> None:
+        relocate.follow_move(settings)
         self._table = open_table(settings)
         self._unlink_delay = dt.timedelta(seconds=settings.unlink_delay_seconds)
         self._cache = ManifestCache(lambda file: file)
         self._unnamed: list[str] = []
         self.lock = threading.Lock()
+        self.lease = threading.Lock()
 
     def position(self) -> Position | None:
         """Everything up to here is in the lake, exactly once; None for a new lake."""
@@ -65,42 +69,59 @@ class Lake:
         return self._commit(files, change)
 
     def replace(self, removed: Sequence[DataFile], table: pa.Table) -> bool:
-        """Put rows in the place of whole files, in one atomic step; the position stays.
+        """Put rows in the place of whole files, as ``swap`` does."""
+        return self.swap(removed, parquet.write_partitions(self._table.metadata, self._table.io, table))
 
-        Returns False, and changes nothing, when one of the files is no longer live.
+    def swap(
+        self, removed: Sequence[DataFile], added: Sequence[DataFile], properties: Mapping[str, str] | None = None
+    ) -> bool:
+        """Put files in the place of others and set properties of the table, in one atomic step; the position stays.
+
+        Returns False, changes nothing and drops ``added``, when one of the files is no longer live. Files are prepared
+        before: what others append meanwhile stays.
         """
-        files = parquet.write_partitions(self._table.metadata, self._table.io, table)
 
         def change(base: TableMetadata, transaction: Transaction) -> bool:
             if not set(removed) <= set(self._cache.files(base, self._table.io)):
                 return False
-            _stage_replacement(transaction, removed, files)
+            _stage_replacement(transaction, removed, added)
+            transaction.set_properties(dict(properties or {}))
             # Removed files are unnamed, and their delay begins, only when no older snapshot is left.
             _stage_expiry(transaction, base, keep=0)
             return True
 
-        done = self._commit(files, change)
-        if done:
-            self._unnamed.extend(file.file_path for file in removed)
-        return done
+        return self._commit(added, change, removed)
+
+    def live_files(self) -> list[DataFile]:
+        """The files of the newest snapshot."""
+        with self.lock:
+            return self._cache.files(self._table.refresh().metadata, self._table.io)
+
+    def compact(self, merge: Merge) -> bool:
+        """Rewrite some files of a partition, one maintenance job at a time; False when one of them has gone."""
+        return self.swap(merge.files, rewrite(self._table.metadata, self._table.io, merge))
 
     def merge_small_files(self) -> int:
         """Merge the small files of crowded partitions, one commit for each; returns how many files went."""
-        with self.lock:
-            live = self._cache.files(self._table.refresh().metadata, self._table.io)
         merged = 0
-        for group in merge.crowded(live):
+        for group in merge.crowded(self.live_files()):
             rows = pa.concat_tables([parquet.read(self._table.io, file) for file in group])
             merged += len(group) if self.replace(group, rows) else 0
         return merged
 
     def collect_garbage(self, records: Records, now: dt.datetime) -> int:
         """Unlink files that have been out of every snapshot for ``unlink_delay_seconds``; returns how many."""
-        unnamed, self._unnamed = self._unnamed, []
+        with self.lock:
+            unnamed, self._unnamed = self._unnamed, []
         garbage.remember(records, unnamed, now + self._unlink_delay)
         return garbage.unlink_due(records, self._table.io, now)
 
-    def _commit(self, files: Sequence[DataFile], change: Callable[[TableMetadata, Transaction], bool]) -> bool:
+    def _commit(
+        self,
+        files: Sequence[DataFile],
+        change: Callable[[TableMetadata, Transaction], bool],
+        removed: Sequence[DataFile] = (),
+    ) -> bool:
         """Try a change on the newest metadata until it lands or ``change`` refuses; then ``files`` are dropped."""
         with self.lock:
             for _ in range(MAX_TRIES):
@@ -116,6 +137,7 @@ class Lake:
                     continue
                 written = [path for producer in producers for path in producer._written_manifests]
                 self._unnamed.extend(garbage.metadata_files(base, self._table.metadata, written, self._table.io))
+                self._unnamed.extend(file.file_path for file in removed)
                 return True
         self._drop(files)
         raise StoreError("Others keep changing the lake's table. Only one process may commit to it.")
