@@ -305,7 +305,7 @@ def test_limits_and_overlaps_are_set_in_a_stopped_folder(run, data):
     assert run("clients", "change", "nobody", "--limit", "5").exit_code == 1
     assert run("clients", "remove", client).exit_code == 0
     assert noted(data) == [
-        ("cloudpulse-cli", f"client_{action}", f"client/{client}")
+        ("client/cloudpulse-cli", f"client_{action}", f"client/{client}")
         for action in ("added", "changed", "rotated", "rotated", "removed")
     ]
 
@@ -338,7 +338,7 @@ def test_write_keys_are_managed_in_a_stopped_folder(run, data):
     assert (bad.exit_code, "is no origin" in bad.stderr) == (1, True)
     assert [run("keys", "remove", made["key_id"]).exit_code for _ in range(2)] == [0, 1]
     assert noted(data) == [
-        ("cloudpulse-cli", f"write_key_{action}", f"write_key/{made['key_id']}")
+        ("client/cloudpulse-cli", f"write_key_{action}", f"write_key/{made['key_id']}")
         for action in ("added", "rotated", "removed")
     ]
 
@@ -366,7 +366,7 @@ def test_signing_secrets_rotate_in_a_stopped_folder(run, data):
     assert len(tokens.keys(0)) == 2
     verifier = wiring.verifier(settings, tokens, wiring.local_user_tokens(settings))
     assert verifier.verify(before).client_id == "c"
-    assert noted(data) == [("cloudpulse-cli", "signing_rotated", name) for name in ("signing", "user_signing")]
+    assert noted(data) == [("client/cloudpulse-cli", "signing_rotated", name) for name in ("signing", "user_signing")]
 
 
 @pytest.mark.parametrize(

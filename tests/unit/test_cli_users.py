@@ -63,7 +63,7 @@ def test_users_are_managed_in_a_stopped_folder(run, settings):
     assert users.list() == []
     subject = f"user/{made['user_id']}"
     assert audited(settings) == [
-        ("cloudpulse-cli", action, subject) for action in ("user_added", "password_set", "user_removed")
+        ("client/cloudpulse-cli", action, subject) for action in ("user_added", "password_set", "user_removed")
     ]
 
 

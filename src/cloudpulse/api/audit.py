@@ -16,9 +16,12 @@ def audit(
 ) -> None:
     """Write who did what to whom; the actor is the caller unless another is named. Blocks: call it in a thread."""
     services = request.app.state.services
+    if actor is None:
+        caller = request.auth.client_id
+        actor = caller if "/" in caller else f"client/{caller}"
     entry = AuditEntry(
         at=times.rfc3339(services.now()),
-        actor=actor or request.auth.client_id,
+        actor=actor,
         action=action,
         subject=subject,
         outcome=outcome,

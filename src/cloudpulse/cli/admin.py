@@ -45,7 +45,7 @@ def limit_of(text: str) -> int | None:
 def audit(settings: Settings, action: str, subject: str) -> None:
     """Write an entry for a change that was made without a server."""
     at = times.rfc3339(wiring.utc_now())
-    wiring.local_audit(settings).append(AuditEntry(at=at, actor=CLIENT_ID, action=action, subject=subject))
+    wiring.local_audit(settings).append(AuditEntry(at=at, actor=f"client/{CLIENT_ID}", action=action, subject=subject))
 
 
 def print_json(value: Any) -> None:
