@@ -19,7 +19,7 @@ def metrics(services):
         named = {name.replace("_", "-"): value for name, value in headers.items()}
 
         async def get():
-            async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
                 return (await client.get("/metrics", headers=named)).status_code
 
         return asyncio.run(get())
@@ -32,10 +32,23 @@ def test_this_machine_may(metrics, peer):
     assert metrics(peer) == 200
 
 
-@pytest.mark.parametrize("header", ["x_forwarded_for", "forwarded", "x_real_ip"])
+@pytest.mark.parametrize("header", ["x_forwarded_for", "x_forwarded_host", "forwarded", "x_real_ip", "via"])
 def test_a_proxy_on_this_machine_is_not_this_machine(metrics, header):
     for value in ("127.0.0.1", "", "junk"):
         assert metrics("127.0.0.1", **{header: value}) == 401
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost:8080", "127.0.0.1", "127.0.0.1:8080", "[::1]:8080", "LOCALHOST", "10.1.2.3"]
+)
+def test_this_machine_may_under_a_name_that_is_its_own(metrics, host):
+    assert metrics("127.0.0.1", host=host) == 200
+
+
+@pytest.mark.parametrize("host", ["evil.example:8080", "localhost.evil.example", "127.0.0.1.evil.example", "evil"])
+def test_a_name_that_was_made_to_point_here_opens_nothing(metrics, host):
+    assert metrics("127.0.0.1", host=host) == 401
+    assert metrics("127.0.0.1", TOKEN, host=host, authorization=f"Bearer {TOKEN}") == 200
 
 
 @pytest.mark.parametrize("peer", ["192.0.2.1", "2001:db8::1", "testclient"])

@@ -11,7 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from cloudpulse import telemetry
 from cloudpulse.api.guards import requires
-from cloudpulse.api.remote import FORWARDING_HEADERS, is_loopback
+from cloudpulse.api.remote import FORWARDING_HEADERS, is_loopback, is_unresolved
 from cloudpulse.errors import NotReady
 
 
@@ -41,10 +41,12 @@ def ready(request: Request[Any, Any, Any]) -> Health:
 async def may_measure(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
     """Allow requests from this machine, those with the token of the setting ``metrics_token``, and admins.
 
-    A proxy on this machine is not this machine: what it forwards needs a token.
+    A proxy on this machine is not this machine: what it forwards needs a token. Nor is a page of another site in a
+    browser here, whose name has come to point to this machine (DNS rebinding).
     """
     names = {name for name, _ in connection.scope["headers"]}
-    if is_loopback(connection.scope["client"]) and not names & FORWARDING_HEADERS:
+    is_direct = is_loopback(connection.scope["client"]) and not names & FORWARDING_HEADERS
+    if is_direct and is_unresolved(connection.headers.get("host", "")):
         return
     expected = connection.app.state.services.settings.metrics_token.encode()
     given = connection.headers.get("authorization", "").encode("latin-1").partition(b" ")[2].strip()

@@ -11,7 +11,9 @@ from cloudpulse.events.enrich import truncate_ip
 from cloudpulse.events.model import MAX_METADATA_CHARS, Remote
 from cloudpulse.settings import Settings, networks
 
-FORWARDING_HEADERS = frozenset({b"x-forwarded-for", b"forwarded", b"x-real-ip"})
+FORWARDING_HEADERS = frozenset(
+    {b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"forwarded", b"x-real-ip", b"via"}
+)
 IpMode = Literal["keep", "truncate", "drop"]
 MAX_HOPS = 20
 """So many proxies may stand one behind the other; an attacker may write thousands of addresses."""
@@ -42,6 +44,11 @@ def is_loopback(client: tuple[str, int] | None) -> bool:
     """Whether the other end of the connection is on this machine."""
     parsed = _parse(client[0]) if client else None
     return parsed is not None and parsed.is_loopback
+
+
+def is_unresolved(host: str) -> bool:
+    """Whether a ``Host`` is an address, ``localhost`` or nothing: no name that somebody else may let point here."""
+    return host.partition(":")[0].lower() in ("", "localhost") or _parse(host) is not None
 
 
 @lru_cache(maxsize=10_000)
