@@ -1,12 +1,14 @@
 """The commands that go through a running server, and the lake read by others."""
 
 import json
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
+import httpx
 import pytest
-from live_server import Server, count_of
+from live_server import Server, count_of, eventually
 from pyiceberg.catalog.sql import SqlCatalog
 
 SHARED = Path(__file__).parents[3] / "shared"
@@ -79,3 +81,12 @@ def test_a_stopped_folder_holds_all_events_and_others_can_read_them(start_server
         rows = connection.execute("SELECT count(DISTINCT event_id), count(*) FROM read_parquet(?)", [files]).fetchall()
     assert rows == [(500, 500)]
     catalog.close()
+
+
+def test_a_reload_keeps_the_address_and_says_so(start_server):
+    own = start_server()
+    issuer = httpx.get(f"{own.url}/v1/config").json()["issuer"]
+    (own.data / "settings.toml").write_text("host = '127.0.0.2'\n")
+    own.process.send_signal(signal.SIGHUP)
+    eventually(lambda: "settings read again; host and port need a restart" in own.log())
+    assert httpx.get(f"{own.url}/v1/config").json()["issuer"] == issuer

@@ -10,6 +10,7 @@ import os
 import shlex
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import threading
@@ -17,6 +18,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -24,10 +26,11 @@ import msgspec
 
 from cloudpulse import wiring
 from cloudpulse.errors import DataFolderBusy, SettingError
-from cloudpulse.settings import Settings, load
+from cloudpulse.settings import FILE_NAME, Settings, load
 
 SERVER_FILE = "server.json"
 FIRST_LOGIN_FILE = "first-login"
+PRIVATE_FILES = ("*.db", "*.db-wal", "*.db-shm", wiring.AUDIT_FILE, FIRST_LOGIN_FILE, FILE_NAME)
 SETTINGS_VARIABLE = "CLOUDPULSE_SETTINGS"
 DRAIN_SECONDS = 8.0
 BACKOFF_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0)
@@ -100,11 +103,14 @@ class Supervisor:
         if wiring.open_folder(self._folder):
             say(f"{self._folder} was open to other users of this machine; it is no more")
         self._lock = hold(self._folder)
+        if opened := close_files(self._folder):
+            say(f"{', '.join(opened)} could be read by other users of this machine, and no more can be")
         (self._folder / SERVER_FILE).unlink(missing_ok=True)  # of one that was killed
         self._listener = listen(self.settings.host, self.settings.port)
         lifeline, self._end_of_lifeline = os.pipe()
-        self._port = self._listener.getsockname()[1]
-        self.settings = self._with_port(self.settings)
+        self._asked = (self.settings.host, self.settings.port)
+        self._bound = (self.settings.host, self._listener.getsockname()[1])
+        self.settings = self._listening(self.settings)
         self.url = msgspec.structs.replace(self.settings, public_url="").url
         self._stop = threading.Event()
         self._reload = threading.Event()
@@ -137,18 +143,20 @@ class Supervisor:
 
     def _renew(self) -> None:
         try:
-            settings = self._with_port(load(self._overrides))
+            settings = load(self._overrides)
         except SettingError as error:
             say(f"kept the old settings: {error}")
             return
         for child in self.children:
-            child.renew(settings)
+            child.renew(self._listening(settings))
         self._write_server_file()
-        say("settings read again")
+        is_moved = (settings.host, settings.port) != self._asked
+        say("settings read again" + ("; host and port need a restart" if is_moved else ""))
 
-    def _with_port(self, settings: Settings) -> Settings:
-        """Port 0 became another, which the processes must know: it is part of the issuer's name."""
-        return msgspec.structs.replace(settings, port=self._port)
+    def _listening(self, settings: Settings) -> Settings:
+        """The settings with the address that is bound, which is part of the issuer's name: 0 became a port."""
+        host, port = self._bound
+        return msgspec.structs.replace(settings, host=host, port=port)
 
     def _end(self) -> int:
         deadline = time.monotonic() + DRAIN_SECONDS
@@ -199,6 +207,25 @@ def hold(folder: Path) -> IO[str]:
                 continue
             file.close()
             raise DataFolderBusy(f"{folder} is in use by a running CloudPulse: stop it, or name another.") from exc
+
+
+def close_files(folder: Path) -> list[str]:
+    """Keep others out of files that an older version has left open to them; returns their names.
+
+    None is opened here: closing a database would end the locks that this process has on it.
+    """
+    closed = []
+    for path in sorted(path for pattern in PRIVATE_FILES for path in folder.glob(pattern)):
+        with suppress(FileNotFoundError):  # a command that ends takes its write-ahead log along
+            if _is_open_to_others(path):
+                path.chmod(0o600)
+                closed.append(path.name)
+    return closed
+
+
+def _is_open_to_others(path: Path) -> bool:
+    status = path.lstat()
+    return stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid() and bool(status.st_mode & 0o077)
 
 
 def listen(host: str, port: int) -> socket.socket:
