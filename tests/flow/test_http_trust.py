@@ -16,7 +16,7 @@ READ = [
     "/v1/summaries/2026-03-09",
     "/v1/events/01a1f8ae-942c-71d8-b8b0-809fda29c80e",
 ]
-ADMIN = ["/v1/clients", "/v1/write-keys", "/v1/users", "/v1/ledger", "/v1/jobs"]
+ADMIN = ["/v1/clients", "/v1/write-keys", "/v1/users", "/v1/ledger", "/v1/dlq", "/v1/jobs"]
 WELL_KNOWN = ["/.well-known/jwks.json", "/.well-known/openid-configuration"]
 OPEN = ["/healthz", "/readyz", "/metrics", "/docs", "/v1/openapi.json", "/v1/config", *WELL_KNOWN]
 FOR_CREDENTIALS = ["/v1/token", "/v1/auth/login", "/v1/auth/refresh", "/v1/auth/logout"]
@@ -33,6 +33,9 @@ PROTECTED = [
     ("POST", "/v1/write-keys/nobody/rotate", "admin"),
     ("DELETE", "/v1/write-keys/nobody", "admin"),
     ("POST", "/v1/rotate", "admin"),
+    ("GET", "/v1/dlq/nobody", "admin"),
+    ("POST", "/v1/dlq/redrive", "admin"),
+    ("DELETE", "/v1/dlq/nobody", "admin"),
     ("POST", "/v1/jobs/nobody/run", "admin"),
     ("GET", "/v1/jobs/nobody/history", "admin"),
     ("GET", "/v1/jobs/nobody/history/nobody", "admin"),

@@ -9,6 +9,7 @@ from litestar.types import ControllerRouterHandler
 
 from cloudpulse.api.clients import client_routes
 from cloudpulse.api.concurrency import ConcurrencyLimit
+from cloudpulse.api.dead_letters import dead_letter_routes
 from cloudpulse.api.docs import UnionRows, docs_routes, openapi_config
 from cloudpulse.api.errors import render
 from cloudpulse.api.event_list import event_list_routes
@@ -42,6 +43,7 @@ ROUTES: list[ControllerRouterHandler] = [
     *write_key_routes,
     *rotate_routes,
     *ledger_routes,
+    *dead_letter_routes,
     *job_routes,
     *summary_routes,
     *health_routes,

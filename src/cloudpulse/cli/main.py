@@ -24,6 +24,7 @@ COMMANDS = {
     "realtime": "realtime",
     "status": "status",
     "verify": "verify",
+    "dlq": "dead_letters",
     "jobs": "jobs",
 }
 """Command → module in ``cloudpulse.cli`` whose ``app`` it is."""
