@@ -204,7 +204,7 @@ def test_a_write_key_changes_and_its_pages_keep_it(http, services, bearer):
     assert answers == [200, 200, 403]
     [listed] = http.get("/v1/write-keys", headers=admin).json()["write_keys"]
     assert change.items() <= listed.items()
-    assert noted(services) == [("probe", "write_key_changed", f"write_key/{made.key_id}", "done")] * 2
+    assert noted(services) == [("client/probe", "write_key_changed", f"write_key/{made.key_id}", "done")] * 2
 
 
 @pytest.mark.parametrize(
@@ -235,4 +235,4 @@ def test_new_signing_secrets_on_demand(http, services, bearer):
     kids = {jwt.get_unverified_header(one["Authorization"].split()[1])["kid"] for one in (admin, bearer("admin"))}
     assert len(kids) == 2
     assert http.get("/v1/clients", headers=admin).status_code == 200
-    assert noted(services) == [("probe", "signing_rotated", name, "done") for name in ("signing", "user_signing")]
+    assert noted(services) == [("client/probe", "signing_rotated", name, "done") for name in ("signing", "user_signing")]

@@ -213,7 +213,7 @@ def test_the_life_of_a_user(http, services, secrets, bearer):
     assert http.post("/v1/auth/refresh").status_code == 401
     assert login(http).status_code == 401
     done = [(actor, action) for actor, action, subject, outcome in audited(services) if "sign" not in action]
-    assert done == [("probe", one) for one in ("user_added", "password_set", "password_set", "user_removed")]
+    assert done == [("client/probe", one) for one in ("user_added", "password_set", "password_set", "user_removed")]
 
 
 def test_other_groups_count_from_the_next_refresh(http, services, bearer, ada):
@@ -224,7 +224,7 @@ def test_other_groups_count_from_the_next_refresh(http, services, bearer, ada):
     assert http.post("/v1/auth/refresh").json()["scope"] == "admin"
     assert http.patch(path, json={"groups": []}, headers=bearer("admin")).status_code == 204
     assert http.post("/v1/auth/refresh").json()["scope"] == ""
-    changed = ("probe", "user_changed", f"user/{ada.user_id}", "done")
+    changed = ("client/probe", "user_changed", f"user/{ada.user_id}", "done")
     assert [entry for entry in audited(services) if "sign" not in entry[1]] == [changed] * 2
 
 
