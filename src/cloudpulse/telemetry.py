@@ -7,6 +7,7 @@ import logging
 import sys
 import traceback
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, generate_latest
@@ -64,7 +65,14 @@ def count_receipt(accepted: int, duplicates: int, rejected: int) -> None:
             counter.inc(events)
 
 
-def exposition(gauges: Mapping[str, float]) -> bytes:
+class Labelled(NamedTuple):
+    """One gauge with a value for each value of a label."""
+
+    label: str
+    values: Mapping[str, float]
+
+
+def exposition(gauges: Mapping[str, float | Labelled]) -> bytes:
     """All counters and the given gauges as Prometheus text; a gauge's name gets the prefix ``cloudpulse_``."""
     snapshot = CollectorRegistry()
     snapshot.register(_Gauges(gauges))
@@ -72,9 +80,16 @@ def exposition(gauges: Mapping[str, float]) -> bytes:
 
 
 class _Gauges(Collector):
-    def __init__(self, values: Mapping[str, float]) -> None:
+    def __init__(self, values: Mapping[str, float | Labelled]) -> None:
         self._values = values
 
     def collect(self) -> Iterable[Metric]:
         for name, value in self._values.items():
-            yield GaugeMetricFamily(f"cloudpulse_{name}", name.replace("_", " ").capitalize(), value=value)
+            title = name.replace("_", " ").capitalize()
+            if isinstance(value, Labelled):
+                family = GaugeMetricFamily(f"cloudpulse_{name}", title, labels=[value.label])
+                for label, number in value.values.items():
+                    family.add_metric([label], number)
+                yield family
+            else:
+                yield GaugeMetricFamily(f"cloudpulse_{name}", title, value=value)

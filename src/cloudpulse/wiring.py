@@ -34,11 +34,11 @@ if TYPE_CHECKING:
     from cloudpulse.engines.local.id_index import RocksIdIndex
     from cloudpulse.engines.local.jobs import SqliteJobs
     from cloudpulse.engines.local.secrets import SqliteSecrets
+    from cloudpulse.events.summary import DailySummary
     from cloudpulse.ingest.limits import Gate
     from cloudpulse.ingest.receive import Receiver
     from cloudpulse.ingest.sequencer import Deliver, Sequencer
     from cloudpulse.lake.snapshot import SnapshotReader
-    from cloudpulse.lake.summaries import DailySummary
     from cloudpulse.ops.dead_letters import DeadLetterService
     from cloudpulse.ops.jobs import JobFunction, JobService
     from cloudpulse.ops.ledger import LedgerService

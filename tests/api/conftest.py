@@ -1,5 +1,6 @@
 import datetime as dt
 from collections.abc import Callable, Iterator
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -25,8 +26,11 @@ from cloudpulse.auth.users import UserService
 from cloudpulse.auth.verify import Verifier
 from cloudpulse.auth.write_keys import WriteKeyService
 from cloudpulse.engines.local.audit_log import FileAuditLog
+from cloudpulse.engines.local.jobs import SqliteJobs
 from cloudpulse.engines.local.secrets import SqliteSecrets
 from cloudpulse.errors import Overloaded
+from cloudpulse.ops.jobs import JobService
+from cloudpulse.serving.summaries import find_summary
 from cloudpulse.settings import Settings
 
 
@@ -81,7 +85,14 @@ def secrets(tmp_path) -> Iterator[SqliteSecrets]:
 
 
 @pytest.fixture
-def services(tmp_path, secrets) -> SimpleNamespace:
+def runs(tmp_path) -> Iterator[SqliteJobs]:
+    runs = SqliteJobs(tmp_path)
+    yield runs
+    runs.close()
+
+
+@pytest.fixture
+def services(tmp_path, secrets, runs) -> SimpleNamespace:
     settings = Settings(data=tmp_path, max_body_bytes=100_000)
     clock = SimpleNamespace(now=1_800_000_000)
     tokens = TokenService(secrets, settings, lambda: clock.now)
@@ -106,6 +117,8 @@ def services(tmp_path, secrets) -> SimpleNamespace:
         sign_ins=SignInThrottle(settings.sign_ins_per_minute, lambda: clock.now),
         audit=audit_log,
         now=lambda: dt.datetime.fromtimestamp(clock.now, dt.UTC),
+        jobs=JobService(runs, lambda: dt.datetime.fromtimestamp(clock.now, dt.UTC), {"rotate": lambda *_: None}),
+        summaries=partial(find_summary, tmp_path),
         health=StubHealth(),
     )
 

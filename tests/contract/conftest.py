@@ -10,10 +10,22 @@ from cloudpulse.engines.local.counters import SqliteCounters
 from cloudpulse.engines.local.dead_letters import SqliteDeadLetters
 from cloudpulse.engines.local.event_log import SqliteEventLog, SqliteLogReader
 from cloudpulse.engines.local.id_index import RocksIdIndex
+from cloudpulse.engines.local.jobs import SqliteJobs
 from cloudpulse.engines.local.records import SqliteRecords
 from cloudpulse.engines.local.secrets import SqliteSecrets
 from cloudpulse.engines.local.warehouse import DuckDbWarehouse
-from cloudpulse.ports import AuditLog, Counters, DeadLetters, EventLog, IdIndex, LogReader, Records, Secrets, Warehouse
+from cloudpulse.ports import (
+    AuditLog,
+    Counters,
+    DeadLetters,
+    EventLog,
+    IdIndex,
+    Jobs,
+    LogReader,
+    Records,
+    Secrets,
+    Warehouse,
+)
 from cloudpulse.settings import Settings
 
 ENGINES = ["local"]
@@ -34,6 +46,13 @@ def counters(engine: str, tmp_path: Path) -> Iterator[Counters]:
 @pytest.fixture
 def records(engine: str, tmp_path: Path) -> Iterator[Records]:
     store = {"local": SqliteRecords}[engine](tmp_path / "records.db")
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def jobs(engine: str, tmp_path: Path) -> Iterator[Jobs]:
+    store = {"local": SqliteJobs}[engine](tmp_path)
     yield store
     store.close()
 

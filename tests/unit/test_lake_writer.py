@@ -177,3 +177,15 @@ def test_a_failing_merge_does_not_stop_commits(start, monkeypatch):
     writer.add(chunk(1, 1))
     monkeypatch.setattr(Lake, "merge_small_files", fail)
     assert writer.commit(NOW) == at(1)
+
+
+def test_a_batch_that_somebody_waits_for_is_due_once_it_is_gathered(start):
+    writer = start(lake_commit_seconds=60)
+    writer.hurry(3)
+    writer.add(chunk(1, 2))
+    assert not writer.due(NOW)
+    writer.add(chunk(3, 4))
+    assert writer.due(NOW)
+    writer.commit(NOW)
+    writer.add(chunk(5, 6))
+    assert not writer.due(NOW)

@@ -57,7 +57,8 @@ async def may_measure(connection: ASGIConnection[Any, Any, Any, Any], handler: B
 @get("/metrics", guards=[may_measure], sync_to_thread=True, media_type="text/plain")
 def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Counters and gauges as Prometheus text."""
-    text = telemetry.exposition(request.app.state.services.health.gauges())
+    services = request.app.state.services
+    text = telemetry.exposition({**services.health.gauges(), **services.jobs.gauges()})
     return Response(text, media_type=TEXT)
 
 

@@ -7,7 +7,7 @@ from litestar import Request, get
 from litestar.params import PathParameter
 
 from cloudpulse.api.guards import requires
-from cloudpulse.lake.summaries import DailySummary
+from cloudpulse.events.summary import DailySummary
 
 
 @get("/v1/summaries/{date:date}", guards=[requires("events:read")], sync_to_thread=True)

@@ -10,17 +10,10 @@ from typing import Any
 import msgspec
 
 from cloudpulse.errors import LogTrimmed, StoreError
+from cloudpulse.events.summary import CountryCount, DailySummary, HourCount, PageCount, Partition
 from cloudpulse.events.times import minute_of, rfc3339
 from cloudpulse.lake.snapshot import LakeFile, Snapshot, Snapshots
-from cloudpulse.lake.summaries import (
-    CountryCount,
-    DailySummary,
-    HourCount,
-    PageCount,
-    Partition,
-    read_summary,
-    write_summary,
-)
+from cloudpulse.lake.summaries import read_summary, write_summary
 from cloudpulse.ports import Limits, LogReader, Relation, Warehouse
 
 TOP = 20
@@ -49,18 +42,20 @@ GROUP BY country ORDER BY total DESC, country LIMIT ?
 
 
 class Summariser:
-    """Computes the summaries of a data folder from its lake."""
+    """Computes the summaries of a data folder from its lake; ``hurry`` has the lake take in a batch soon."""
 
     def __init__(
         self,
         data: Path,
         snapshots: Snapshots,
         log: LogReader,
+        hurry: Callable[[int], None],
         warehouse: Callable[[], AbstractContextManager[Warehouse]],
     ) -> None:
         self._data = data
         self._snapshots = snapshots
         self._log = log
+        self._hurry = hurry
         self._warehouse = warehouse
 
     def run(self, now: dt.datetime) -> dict[str, Any]:
@@ -94,6 +89,7 @@ class Summariser:
     def _await_lake(self, today: dt.date) -> None:
         """Wait until the lake has what was accepted, before this moment, for days that are over."""
         wanted = self._newest_of_past_days(today)
+        self._hurry(wanted)
         give_up_at = time.monotonic() + PATIENCE_SECONDS
         while wanted > self._lake_seq():
             if time.monotonic() > give_up_at:

@@ -33,6 +33,7 @@ class LakeWriter:
         self._records = records
         self._chunks: list[Chunk] = []
         self._old_events = 0
+        self._hurried = 0
         self._position = lake.position()
 
     def position(self) -> Position | None:
@@ -50,6 +51,10 @@ class LakeWriter:
         self._chunks.append(chunk)
         self._old_events += _old_events(chunk)
 
+    def hurry(self, seq: int) -> None:
+        """Have a batch committed as soon as it is gathered; any thread may ask."""
+        self._hurried = seq
+
     def due(self, now: dt.datetime) -> bool:
         """Whether what is gathered is enough, or old enough, for a commit.
 
@@ -57,6 +62,8 @@ class LakeWriter:
         """
         if not self._chunks:
             return False
+        if self._chunks[0].first <= self._hurried <= self._chunks[-1].last:
+            return True
         events = sum(chunk.events for chunk in self._chunks)
         backfill = self._old_events * 2 > events
         factor = BACKFILL_FACTOR if backfill else 1

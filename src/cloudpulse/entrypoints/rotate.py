@@ -1,6 +1,7 @@
 """The job ``rotate``: it runs in the api process, which alone writes the secrets, at the start and when it is due."""
 
 import threading
+from collections.abc import Callable
 
 import structlog
 
@@ -22,14 +23,18 @@ class RotateLoop(threading.Thread):
 
     def run(self) -> None:
         """Run it until ``stop``."""
+        self._attempt(self._jobs.abandon)
         while not self._ended.is_set():
-            try:
-                self._jobs.start(JOB)
-            except Exception as exc:
-                log.error("could not rotate secrets", **told(exc))
+            self._attempt(lambda: self._jobs.start(JOB))
             self._ended.wait(self._jobs.seconds_until_due(JOB))
 
     def stop(self) -> None:
         """End after the run under way."""
         self._ended.set()
         self.join()
+
+    def _attempt(self, step: Callable[[], object]) -> None:
+        try:
+            step()
+        except Exception as exc:
+            log.error("could not rotate secrets", **told(exc))

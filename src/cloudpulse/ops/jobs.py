@@ -9,9 +9,9 @@ import structlog
 from croniter import croniter
 
 from cloudpulse.errors import NotFound
-from cloudpulse.events.times import rfc3339
+from cloudpulse.events.times import parse, rfc3339
 from cloudpulse.ports import JobRun, Jobs
-from cloudpulse.telemetry import sentence, told
+from cloudpulse.telemetry import Labelled, sentence, told
 
 log = structlog.get_logger(__name__)
 
@@ -103,6 +103,15 @@ class JobService:
         """All jobs."""
         now = self._now()
         return [self._state(job, now) for job in self._jobs]
+
+    def gauges(self) -> dict[str, Labelled]:
+        """For Prometheus: when each job was done last (seconds since 1970), and how often it has failed since."""
+        states = self.states()
+        ends = {state.name: parse(state.last_success_at).timestamp() for state in states if state.last_success_at}
+        return {
+            "job_last_success_seconds": Labelled("job", ends),
+            "job_failures": Labelled("job", {state.name: float(state.failures) for state in states}),
+        }
 
     def start(self, name: str, arguments: Arguments | None = None) -> JobRun:
         """Have a job run: here and now, or as soon as it is its turn. Raises ``NotFound``."""

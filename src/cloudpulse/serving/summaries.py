@@ -4,7 +4,8 @@ import datetime as dt
 from pathlib import Path
 
 from cloudpulse.errors import NotFound
-from cloudpulse.lake.summaries import DailySummary, read_summary
+from cloudpulse.events.summary import DailySummary
+from cloudpulse.lake.summaries import read_summary
 
 
 def find_summary(data: Path, day: dt.date) -> DailySummary:
