@@ -126,7 +126,10 @@ def test_a_write_key_is_bound_to_its_origins(http, write_key, refused):
 @pytest.mark.parametrize("query", ["write_key=wk_no_such", "write_key=", "write_key=x", "write_key={token}"])
 def test_what_is_no_write_key(http, services, query):
     token = services.tokens.issue("c1", ["events:write"], "default", 60)
-    assert http.post(f"{HOT}?{query.format(token=token)}", headers={"Origin": SHOP}).status_code == 401
+    answer = http.post(f"{HOT}?{query.format(token=token)}", headers={"Origin": SHOP})
+    assert answer.status_code == 401
+    assert "write key" in answer.json()["detail"]
+    assert "once" not in answer.json()["detail"]
 
 
 def test_one_credential_at_a_time(http, services, write_key, bearer):

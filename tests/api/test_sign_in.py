@@ -104,6 +104,12 @@ def test_a_malformed_sign_in_is_refused(http, content, kind, status):
     assert answer.status_code == status, answer.text
 
 
+@pytest.mark.parametrize("content", [b"", b'{"email": "a@x", "passw', b"email=a%40x&password=x"])
+def test_a_body_that_is_not_whole_is_told_so(http, content):
+    answer = http.post("/v1/auth/login", content=content, headers={"Content-Type": "application/json"})
+    assert answer.json()["detail"].startswith("The body is not whole or not valid JSON: send ")
+
+
 def test_failures_make_the_next_try_wait_and_hash_nothing(http, services, ada, monkeypatch):
     for _ in range(5):
         assert login(http, password="wrong").status_code == 401

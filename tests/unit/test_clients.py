@@ -70,8 +70,25 @@ def test_a_removed_client_gets_no_token(clients):
 
 @pytest.mark.parametrize(
     ("name", "scopes", "app"),
-    [("", ["admin"], "a"), ("x" * 129, ["admin"], "a"), ("x", [], "a"), ("x", ["root"], "a"), ("x", ["admin"], "")],
+    [
+        ("", ["admin"], "a"),
+        ("x" * 129, ["admin"], "a"),
+        ("x\n", ["admin"], "a"),
+        ("x", [], "a"),
+        ("x", ["root"], "a"),
+        ("x", ["admin"], ""),
+        ("x", ["admin"], "a\x1b[2J"),
+    ],
 )
 def test_a_client_that_makes_no_sense_is_refused(clients, name, scopes, app):
     with pytest.raises(InvalidParameter):
         clients.add(name, scopes, app)
+
+
+def test_a_client_whose_name_is_not_allowed_any_more_stays(clients, secrets):
+    made = clients.add("shop", ["admin"])
+    [stored] = secrets.versions(f"client/{made.client_id}", 0)
+    secrets.amend(f"client/{made.client_id}", stored.value.replace("shop", "shop\\n"))
+    assert clients.authenticate(made.client_id, made.client_secret).name == "shop\n"
+    clients.change(made.client_id, 5)
+    assert clients.authenticate(made.client_id, clients.rotate(made.client_id).client_secret).requests_per_minute == 5

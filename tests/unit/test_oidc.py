@@ -9,6 +9,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
+from structlog.testing import capture_logs
 
 from cloudpulse.auth import oidc as oidc_module
 from cloudpulse.auth.oidc import MAX_AGE_SECONDS, PAUSE_SECONDS, OidcIssuer, fetch_small
@@ -209,6 +210,21 @@ def test_old_keys_stay_when_the_issuer_has_none_that_can_be_used(server, verifie
     clock.now += MAX_AGE_SECONDS
     assert verify(verifier, server.issue(clock.now)).client_id == "oidc/anna"
     assert server.seen == 2 * ONE_FETCH
+
+
+@pytest.mark.parametrize("answer", [None, (500, {}, b"broken")])
+def test_an_issuer_that_cannot_be_read_gets_one_line_in_the_log(server, verifier, answer):
+    token = server.issue(NOW)
+    if answer is None:
+        server.close()
+    else:
+        server.answers[DISCOVERY] = answer
+    with capture_logs() as logs:
+        refused(verifier, token)
+    [line] = logs
+    assert (line["event"], line["log_level"], line["issuer"]) == ("no keys from the issuer", "warning", server.url)
+    assert line["error"].startswith(f"{server.url}{DISCOVERY} ")
+    assert (line.keys() == {"event", "log_level", "issuer", "error"}, "\n" in line["error"]) == (True, False)
 
 
 def test_an_answer_that_comes_drop_by_drop_is_given_up(monkeypatch):

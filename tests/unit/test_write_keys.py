@@ -190,7 +190,19 @@ def test_what_is_no_origin_is_refused(keys, origins):
     assert keys.list() == []
 
 
-@pytest.mark.parametrize("bad", [{"name": ""}, {"app": ""}, {"requests_per_minute": 0}, {"requests_per_minute": 10**7}])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"name": ""},
+        {"app": ""},
+        {"name": "shop\n"},
+        {"name": "\x1b[2J"},
+        {"app": "web\u2028"},
+        {"app": "\udc80"},
+        {"requests_per_minute": 0},
+        {"requests_per_minute": 10**7},
+    ],
+)
 def test_a_key_that_makes_no_sense_is_refused(keys, bad):
     with pytest.raises(InvalidParameter):
         keys.add(**{"name": "shop", "origins": [SHOP]} | bad)

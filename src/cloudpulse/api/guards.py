@@ -59,8 +59,10 @@ class ScopeGuard:
     def _credential(self, scope: Any) -> str:
         given = _values(scope["headers"], b"authorization")
         if self.scope == "events:write" and (keys := _write_keys(scope["query_string"])):
-            if given or len(keys) > 1 or not keys[0].startswith(MARK):
+            if given or len(keys) > 1:
                 raise Unauthorized("Send either a token or one write key, once.")
+            if not keys[0].startswith(MARK):
+                raise Unauthorized(f"write_key is empty or no write key: they begin with {MARK}.")
             return keys[0]
         if len(given) > 1:
             raise Unauthorized("Send one Authorization header.")

@@ -97,8 +97,10 @@ async def _read(request: Request[Any, Any, Any]) -> SignInRequest:
         raise UnsupportedMedia(f"Send {JSON}.")
     try:
         return msgspec.json.decode(await request.body(), type=SignInRequest)
-    except msgspec.MsgspecError as exc:
+    except msgspec.ValidationError as exc:
         raise InvalidParameter(f"{exc}.") from exc
+    except msgspec.DecodeError as exc:
+        raise InvalidParameter('The body is not whole or not valid JSON: send {"email": …, "password": …}.') from exc
 
 
 def _sign_in(request: Request[Any, Any, Any], given: SignInRequest, address: str, name: str) -> tuple[Token, Session]:

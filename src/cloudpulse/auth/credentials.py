@@ -3,6 +3,7 @@
 import datetime as dt
 import hashlib
 import hmac
+import unicodedata
 from collections.abc import Callable
 from threading import Lock
 from typing import Any, Generic, TypeVar
@@ -16,6 +17,7 @@ ROTATION_OVERLAP_SECONDS = 24 * 3600
 MAX_OVERLAP_SECONDS = 30 * 24 * 3600
 MAX_REQUESTS_PER_MINUTE = 1_000_000
 MAX_NAME_CHARS = 128
+NOT_IN_NAMES = ("Cc", "Cs", "Zl", "Zp")
 DEFAULT_APP = "default"
 
 _UNKNOWN_SHA256 = "0" * 64
@@ -77,7 +79,11 @@ class Credentials(Generic[Kind]):
         ]
 
     def add(self, credential_id: str, credential: Kind) -> None:
-        """Keep a new one."""
+        """Keep a new one; raises ``InvalidParameter``."""
+        # Not looked for where credentials are read: an older version let them pass.
+        for field, text in (("name", credential.name), ("app", credential.app)):
+            if any(unicodedata.category(character) in NOT_IN_NAMES for character in text):
+                raise InvalidParameter(f"{field} must not have control characters or line breaks.")
         self._secrets.put(self._prefix + credential_id, _encoded(credential), int(self._now()))
 
     def rotate(self, credential_id: str, sha256: str, keep_previous_seconds: int) -> dt.datetime | None:

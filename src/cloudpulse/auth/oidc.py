@@ -130,6 +130,8 @@ class OidcIssuer:
         try:
             self._keys = self._fetch_keys()
             self._fetched_at = now
+        except ServiceError as exc:
+            log.warning("no keys from the issuer", issuer=self.name, error=exc.detail)
         except Exception as exc:  # whatever it is: the old keys stay, and those who wait go on
             log.warning("no keys from the issuer", issuer=self.name, **told(exc))
         finally:
@@ -168,19 +170,25 @@ def _read_jwk(raw: msgspec.Raw) -> tuple[str, RSAPublicKey] | None:
 
 
 def fetch_small(url: str) -> bytes:
-    """What a GET answers, at most ``MAX_ANSWER_BYTES`` within ``TIMEOUT_SECONDS``; follows no redirect."""
+    """What a GET answers, at most ``MAX_ANSWER_BYTES`` within ``TIMEOUT_SECONDS``; follows no redirect.
+
+    Raises ``ServiceError``.
+    """
     import httpx  # heavy, and most installations have no other issuer
 
     deadline = time.monotonic() + TIMEOUT_SECONDS
     content = bytearray()
     headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
-    with httpx.stream("GET", url, headers=headers, timeout=TIMEOUT_SECONDS, follow_redirects=False) as answer:
-        if answer.status_code != httpx.codes.OK:
-            raise ServiceError(f"{url} answered {answer.status_code}.")
-        for chunk in answer.iter_raw():
-            content += chunk
-            if len(content) > MAX_ANSWER_BYTES:
-                raise ServiceError(f"{url} answered more than {MAX_ANSWER_BYTES} bytes.")
-            if time.monotonic() > deadline:
-                raise ServiceError(f"{url} took more than {TIMEOUT_SECONDS} s.")
+    try:
+        with httpx.stream("GET", url, headers=headers, timeout=TIMEOUT_SECONDS, follow_redirects=False) as answer:
+            if answer.status_code != httpx.codes.OK:
+                raise ServiceError(f"{url} answered {answer.status_code}.")
+            for chunk in answer.iter_raw():
+                content += chunk
+                if len(content) > MAX_ANSWER_BYTES:
+                    raise ServiceError(f"{url} answered more than {MAX_ANSWER_BYTES} bytes.")
+                if time.monotonic() > deadline:
+                    raise ServiceError(f"{url} took more than {TIMEOUT_SECONDS} s.")
+    except httpx.HTTPError as exc:
+        raise ServiceError(f"{url} cannot be read: {exc}.") from exc
     return bytes(content)
