@@ -43,6 +43,8 @@ POINTS = {
     "pyiceberg.catalog.sql": {"SqlCatalog.commit_table": "iceberg.swap"},
     "cloudpulse.lake.commit": {"Lake.merge_small_files": "lake.merge"},
     "cloudpulse.lake.garbage": {"remember": "garbage.remember"},
+    "cloudpulse.engines.local.jobs": {"SqliteJobs.begin": "job.begin", "SqliteJobs.finish": "job.finish"},
+    "cloudpulse.batch.summary": {"summarise": "job.work", "write_summary": "summary.write"},
     "cloudpulse.engines.local.dead_letters": {
         "SqliteDeadLetters.park": "letter.park",
         "SqliteDeadLetters.forget_above": "letter.forget",
@@ -52,13 +54,16 @@ POINTS = {
 
 CONSTANTS: dict[str, dict[str, Any]] = {
     "cloudpulse.entrypoints.supervise": {"BACKOFF_SECONDS": (0.05,)},
+    "cloudpulse.entrypoints.run_jobs": {"DELAY_SECONDS": 0.1, "PACE_SECONDS": 0.1},
     "cloudpulse.entrypoints.watch": {"EVERY_SECONDS": 0.5, "FLUSH_SECONDS": 1.0},
 }
 """Many deaths and many flushes in a short time."""
 
 
 def reach(point: str) -> None:
-    """Die here when the point is armed; whoever renames the file is the one to die."""
+    """Die here when the point is armed, once or always; whoever renames the file is the one to die."""
+    if os.path.exists(f"{FOLDER}/{point}.always"):
+        os.kill(os.getpid(), signal.SIGKILL)
     try:
         os.rename(f"{FOLDER}/{point}", f"{FOLDER}/{point}.hit")
     except FileNotFoundError:
