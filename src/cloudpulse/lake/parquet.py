@@ -5,7 +5,7 @@ pyiceberg's own ``append`` filters the table once per partition; here it is sort
 
 import datetime as dt
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import wait
 from contextlib import suppress
 from functools import lru_cache
@@ -45,7 +45,7 @@ def write_partitions(metadata: TableMetadata, io: FileIO, table: pa.Table) -> li
 
     When one cannot be written, none of them stays: a full disk is tried again and again.
     """
-    tasks = [(_location(metadata, day, kind), day, kind, rows) for day, kind, rows in _partitions(table)]
+    tasks = [(_location(metadata, day, kind), day, kind, [rows]) for day, kind, rows in _partitions(table)]
     pool = ExecutorFactory.get_or_create()
     running = [pool.submit(_write, metadata, io, *task) for task in tasks]
     try:
@@ -88,12 +88,26 @@ def _location(metadata: TableMetadata, day: dt.date, event_type: str) -> str:
     return f"{metadata.location}/data/day={day}/event_type={event_type}/{uuid.uuid4()}.parquet"
 
 
+def write_file(
+    metadata: TableMetadata, io: FileIO, day: dt.date, event_type: str, parts: Iterable[pa.Table]
+) -> DataFile:
+    """Write sorted rows of one partition as one synced file, a row group for each part; none stays when it fails."""
+    location = _location(metadata, day, event_type)
+    try:
+        return _write(metadata, io, location, day, event_type, parts)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            io.delete(location)
+        raise
+
+
 def _write(
-    metadata: TableMetadata, io: FileIO, location: str, day: dt.date, event_type: str, rows: pa.Table
+    metadata: TableMetadata, io: FileIO, location: str, day: dt.date, event_type: str, parts: Iterable[pa.Table]
 ) -> DataFile:
     with cast(Any, io.new_output(location).create()) as file:
         with pq.ParquetWriter(file, tables.SILVER, **_OPTIONS) as writer:
-            writer.write_table(rows)
+            for rows in parts:
+                writer.write_table(rows)
         size = file.tell()
         statistics = data_file_statistics_from_parquet_metadata(writer.writer.metadata, *_statistics_plan())
     return DataFile.from_args(
@@ -113,6 +127,12 @@ def _write(
 @lru_cache(maxsize=1)
 def _statistics_plan() -> tuple[dict[int, Any], dict[str, int]]:
     return compute_statistics_plan(tables.SCHEMA, tables.PROPERTIES), parquet_path_to_id_mapping(tables.SCHEMA)
+
+
+def time_bounds(file: DataFile) -> tuple[int, int]:
+    """The times of the first and the last row, microseconds since 1970."""
+    lower, upper = file.lower_bounds[tables.TIMESTAMP_ID], file.upper_bounds[tables.TIMESTAMP_ID]
+    return int.from_bytes(lower, "little", signed=True), int.from_bytes(upper, "little", signed=True)
 
 
 def read(io: FileIO, file: DataFile) -> pa.Table:

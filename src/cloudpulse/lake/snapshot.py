@@ -13,11 +13,11 @@ from pyiceberg.serializers import FromInputFile
 from pyiceberg.table.metadata import TableMetadata
 
 from cloudpulse.events.model import Position
-from cloudpulse.lake import tables
 from cloudpulse.lake.catalog import lake_folder, metadata_location, open_catalog
 from cloudpulse.lake.commit import position_of
 from cloudpulse.lake.fileio import DurableFileIO, local_path
 from cloudpulse.lake.manifests import ManifestCache
+from cloudpulse.lake.parquet import time_bounds
 from cloudpulse.settings import Settings
 
 _EPOCH = dt.date(1970, 1, 1)
@@ -78,6 +78,13 @@ class SnapshotReader:
                     return self._refresh()
             return self._seen[1]
 
+    def close(self) -> None:
+        """Give the catalog back."""
+        with self._lock:
+            if self._catalog is not None:
+                self._catalog.engine.dispose()
+                self._catalog = None
+
     def _refresh(self) -> Snapshot:
         location = self._location()
         if location != self._seen[0]:
@@ -100,16 +107,13 @@ class SnapshotReader:
 
 
 def _lake_file(file: DataFile) -> LakeFile:
+    first, last = time_bounds(file)
     return LakeFile(
         path=local_path(file.file_path),
         day=_EPOCH + dt.timedelta(days=file.partition[0]),
         event_type=file.partition[1],
         rows=file.record_count,
         bytes=file.file_size_in_bytes,
-        min_timestamp=_micros(file.lower_bounds),
-        max_timestamp=_micros(file.upper_bounds),
+        min_timestamp=first,
+        max_timestamp=last,
     )
-
-
-def _micros(bounds: dict[int, bytes]) -> int:
-    return int.from_bytes(bounds[tables.TIMESTAMP_ID], "little", signed=True)
