@@ -12,6 +12,7 @@ from litestar.routes import HTTPRoute
 from cloudpulse.api.app import create_app
 from cloudpulse.api.guards import ScopeGuard
 from cloudpulse.cli.main import app as cli
+from cloudpulse.ops.jobs import JOBS
 from cloudpulse.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -72,6 +73,11 @@ def test_every_command_is_documented():
     assert len(documented) == len(known)
     for name in known:
         assert any(f"{line} ".startswith(f"{name} ") for line in documented), name
+
+
+def test_what_runs_when_is_documented():
+    listed = [(name.strip("`"), cron.strip("`"), process, what) for name, cron, process, what in rows("operations.md")]
+    assert listed == [(job.name, job.cron, job.process, job.what) for job in JOBS]
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
