@@ -295,6 +295,24 @@ def test_whoever_does_not_read_the_answer_is_let_go(edge, caller):
         eventually(lambda: len(process.net_connections()) <= before)
 
 
+def test_answers_that_nobody_reads_share_a_bound(start_server):
+    """Those who leave the most unread are let go, long before their time is over; whoever reads is not."""
+    server = start_server(max_buffered_bytes=24 * MIB)
+    events = [event("s", properties={"text": "x" * 10_000}) for _ in range(1_000)]
+    with server.client() as client, ExitStack() as wires:
+        assert client.post("/v1/events/batch", json={"events": events}).json()["accepted"] == 1_000
+        ask = (
+            f"GET /v1/events?limit=1000 HTTP/1.1\r\nHost: a\r\nAuthorization: {client.headers['authorization']}\r\n\r\n"
+        )
+        process = psutil.Process(json.loads((server.data / "server.json").read_text())["pids"]["api"])
+        before = len(process.net_connections())
+        for _ in range(12):
+            wires.enter_context(Wire(server)).say(ask.encode())
+        eventually(lambda: len(process.net_connections()) > before)
+        eventually(lambda: len(process.net_connections()) <= before + 4)
+        assert len(client.get("/v1/events", params={"limit": 1_000}).json()["events"]) == 1_000
+
+
 def test_ten_thousand_requests_at_once_are_all_answered(edge):
     """In one write: the server parses no more of them than it answers."""
     with bounded_memory(edge, 15 * MIB), somebody_else(edge), ExitStack() as wires:

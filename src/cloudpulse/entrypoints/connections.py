@@ -7,6 +7,7 @@ connections does: a limit may be up to two seconds late.
 import asyncio
 import resource
 from collections.abc import Collection
+from operator import itemgetter
 from typing import Protocol
 
 import structlog
@@ -27,6 +28,9 @@ class Connection(Protocol):
 
     def is_waiting(self) -> bool:
         """Whether the next move is the client's, and nothing of a request is lost when it ends."""
+
+    def unread_bytes(self) -> int:
+        """How much of its answers the client has not taken yet."""
 
     def sweep(self, now: float) -> None:
         """End what has taken too long."""
@@ -85,7 +89,20 @@ class Connections:
         self._none_waits = False
         for connection in list(connections):
             connection.sweep(self.now)
+        self._bound_unread(connections)
         loop.call_later(SWEEP_SECONDS, self._sweep, loop, connections)
+
+    def _bound_unread(self, connections: Collection[Connection]) -> None:
+        """End the connections that leave the most unread, while all together leave too much."""
+        sizes = [(connection.unread_bytes(), connection) for connection in connections]
+        total = sum(size for size, _ in sizes)
+        if total <= self._max_buffered_bytes:
+            return
+        for size, connection in sorted(sizes, key=itemgetter(0), reverse=True):
+            connection.end()
+            total -= size
+            if total <= self._max_buffered_bytes:
+                return
 
 
 def raise_file_limit() -> int:

@@ -56,6 +56,11 @@ class BoundedProtocol(HttpToolsProtocol):
         """Whether the next move is the client's."""
         return self._refused or (self._phase != BODY and not self._is_answering() and not self.transport.is_closing())
 
+    def unread_bytes(self) -> int:
+        """How much of its answers the client has not taken yet."""
+        size: int = self.transport.get_write_buffer_size()
+        return size
+
     def end(self) -> None:
         """Close at once."""
         self.transport.abort()
