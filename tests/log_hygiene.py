@@ -52,6 +52,7 @@ NOT_PERSONAL = frozenset(
         "event_type",
         "grant_type",
         "groups",
+        "ids",
         "interval",
         "limit",
         "lookback_minutes",

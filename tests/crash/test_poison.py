@@ -30,8 +30,10 @@ def test_a_damaged_batch_is_parked_once_for_each_consumer_also_across_crashes(tm
         server.arm("letter.park.before")
         until(lambda: server.has_fired("letter.park.before"), "a death before a letter")
         server.settle()
-        letters = query(server.data / "records.db", "SELECT consumer, attempts FROM dead_letters ORDER BY consumer")
-        assert letters == [(consumer, 3) for consumer in CONSUMERS]
+        letters = server.get("/v1/dlq")["letters"]
+        assert sorted((letter["consumer"], letter["attempts"]) for letter in letters) == [
+            (name, 3) for name in CONSUMERS
+        ]
         ledger = server.get("/v1/ledger?deep=true")
         assert ledger["gaps"] == []
         assert ledger["ledger"]["dead_lettered"] == len(poisoned)

@@ -204,18 +204,19 @@ class Loop(threading.Thread):
 
     def step(self) -> bool:
         """Process one chunk; False when no more is likely to wait."""
+        self._chunk = None
         if self._is_dirty:
             self._layer.restart()
             self._is_dirty = False
-        if self._condemned is not None:
+        after = self._layer.position()
+        # What stood before it may have to be taken again first.
+        if self._condemned is not None and self._condemned[0].seq == after + 1:
             self._set_aside(*self._condemned)
             self._condemned = None
             return True
         self._reap()
-        after = self._layer.position()
         self._is_narrow = after < self._narrow_through
         self._limit = self._limit if self._is_narrow else CHUNK_BATCHES
-        self._chunk = None
         self._chunk = self._source.next(after, self._layer.name, self._limit)
         if self._chunk is None:
             self._layer.idle()
@@ -233,26 +234,30 @@ class Loop(threading.Thread):
         """Decide what to do next; returns how long to wait before."""
         self._failures += 1
         log.error("a step failed", layer=self._layer.name, failures=self._failures, **told(exc))
-        was_parking, self._condemned = self._condemned is not None, None
+        condemned, self._condemned = self._condemned, None
         if isinstance(exc, PoisonBatch):
             # Nothing was taken: all that the layer has gathered may stay.
             return self._blame(exc.batch, exc.cause)
         self._is_dirty = True
         wait = WAIT_SECONDS[min(self._failures, len(WAIT_SECONDS)) - 1]
         # A store that refuses is waited for. Anything else that fails again and again lies in the data.
-        if self._chunk is None or isinstance(exc, ServiceError | OSError):
-            self._failed_at = [] if was_parking else self._failed_at
+        if isinstance(exc, ServiceError | OSError):
+            self._failed_at = [] if condemned else self._failed_at
             return wait
-        if self._is_narrow and len(self._chunk.batches) == 1:
+        if condemned is not None:
+            return self._blame(condemned[0], exc)
+        if self._is_narrow and self._chunk is not None and len(self._chunk.batches) == 1:
             return self._blame(self._chunk.batches[0], exc)
-        return 0.0 if self._narrow(self._chunk) else wait
+        return 0.0 if self._narrow() else wait
 
-    def _narrow(self, chunk: Chunk) -> bool:
-        """Take fewer batches, each time durably, until behind what has failed; False when it was one already."""
+    def _narrow(self) -> bool:
+        """Take fewer batches, each time durably, until behind what has failed; False when that does not help."""
         before = self._limit
-        self._limit = max(1, min(before, len(chunk.batches) if self._is_narrow else CHUNK_BATCHES) // 2)
-        self._narrow_through = max(self._narrow_through, chunk.last)
-        return self._limit < before
+        taken = len(self._chunk.batches) if self._chunk is not None and self._is_narrow else before
+        self._limit = max(1, min(before, taken) // 2)
+        failed = self._chunk.last if self._chunk is not None else self._layer.position()
+        self._narrow_through = max(self._narrow_through, failed)
+        return self._limit < before and failed > self._layer.stored()
 
     def _blame(self, batch: Batch, exc: Exception) -> float:
         """A batch has failed alone."""

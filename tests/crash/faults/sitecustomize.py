@@ -1,7 +1,8 @@
 """Faults on demand. Python imports this first in every server process that has this folder on its PYTHONPATH.
 
 In the folder that CRASH_FAULTS names, a file ``counters.apply.before`` kills the next process that is about to apply
-counts, once; a file ``disk.full`` makes writes fail with ENOSPC for as long as it is there.
+counts, once; a file ``disk.full`` makes writes fail with ENOSPC for as long as it is there, and a file ``poison.lake``
+makes the lake fail with events of the session ``visitor-of-the-shop``.
 """
 
 import errno
@@ -48,6 +49,7 @@ POINTS = {
     "cloudpulse.engines.local.dead_letters": {
         "SqliteDeadLetters.park": "letter.park",
         "SqliteDeadLetters.forget_above": "letter.forget",
+        "SqliteDeadLetters.remove": "letter.remove",
     },
 }
 """Module → function → the point that it is."""
@@ -56,6 +58,7 @@ CONSTANTS: dict[str, dict[str, Any]] = {
     "cloudpulse.entrypoints.supervise": {"BACKOFF_SECONDS": (0.05,)},
     "cloudpulse.entrypoints.run_jobs": {"DELAY_SECONDS": 0.1, "PACE_SECONDS": 0.1},
     "cloudpulse.entrypoints.watch": {"EVERY_SECONDS": 0.5, "FLUSH_SECONDS": 1.0},
+    "cloudpulse.entrypoints.consume": {"REAP_SECONDS": 0.1},
 }
 """Many deaths and many flushes in a short time."""
 
@@ -122,6 +125,24 @@ def measured(free_bytes: Callable[..., int]) -> Callable[..., int]:
     return lambda folder: 0 if is_full() else free_bytes(folder)
 
 
+def poisoned(function: Callable[..., Any], layer: str) -> Callable[..., Any]:
+    """Fail, as code with a fault would, with what is in the data."""
+
+    @functools.wraps(function)
+    def wrapper(*args: Any) -> Any:
+        if os.path.exists(f"{FOLDER}/poison.{layer}") and any(holds_poison(one) for one in args):
+            raise ValueError("poison of visitor@example.com")
+        return function(*args)
+
+    return wrapper
+
+
+def holds_poison(argument: Any) -> bool:
+    if isinstance(argument, bytes):
+        return b'"session_id":"visitor-of-the-shop"' in argument
+    return hasattr(argument, "column_names") and "visitor-of-the-shop" in argument["session_id"].to_pylist()
+
+
 FAULTS: dict[str, dict[str, Callable[..., Any]]] = {
     "cloudpulse.engines.local.sqlite": {"Database.write": bounded, "Database.insert": bounded},
     "cloudpulse.engines.local.id_index": {
@@ -134,6 +155,12 @@ FAULTS: dict[str, dict[str, Callable[..., Any]]] = {
         "_DurableWriter.write": lambda function: refusing(function, no_space),
     },
     "cloudpulse.lake.tail": {"write_tail": lambda function: refusing(function, no_space)},
+    "cloudpulse.lake.tables": {"to_arrow": functools.partial(poisoned, layer="rows")},
+    "cloudpulse.lake.parquet": {
+        "write_partitions": functools.partial(poisoned, layer="lake"),
+        "try_out": functools.partial(poisoned, layer="lake"),
+    },
+    "cloudpulse.speed.minutes": {"live_sessions": functools.partial(poisoned, layer="speed")},
 }
 
 
