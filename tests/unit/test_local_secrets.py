@@ -56,6 +56,25 @@ def test_a_removed_secret_is_not_left_in_the_file(tmp_path):
     assert b"a-value-to-look-for" not in (tmp_path / "secrets.db").read_bytes()
 
 
+def test_what_has_ended_is_in_no_file_once_the_server_has_looked(tmp_path):
+    """Also while it runs, and others have the file open."""
+    secrets, other = (SqliteSecrets(tmp_path / "secrets.db") for _ in range(2))
+    secrets.put("signing", "an-ended-value", 1)
+    secrets.put("signing", "a-present-value", 2)
+    other.put("client/a", "a-removed-value", 1)
+    other.remove("client/a")
+    secrets.expire(2)
+    held = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert [text in held for text in (b"an-ended-value", b"a-removed-value", b"a-present-value")] == [
+        False,
+        False,
+        True,
+    ]
+    assert [one.value for one in other.versions("signing", 3)] == ["a-present-value"]
+    other.close()
+    secrets.close()
+
+
 READ = """
 import sys
 from pathlib import Path

@@ -35,7 +35,7 @@ DELETE = "DELETE FROM secret_version WHERE name = ?"
 
 
 class SqliteSecrets:
-    """The port ``Secrets``; deleted values are overwritten in the file."""
+    """The port ``Secrets``; deleted values are overwritten in the file, and gone from its log with ``expire``."""
 
     def __init__(self, path: Path) -> None:
         _make_private(path)
@@ -81,7 +81,9 @@ class SqliteSecrets:
     def expire(self, now: int) -> int:
         """Forget the versions of all names that have ended; returns how many there were."""
         with self._database.write() as connection:
-            return connection.execute(EXPIRE, (now,)).rowcount
+            ended = connection.execute(EXPIRE, (now,)).rowcount
+        self._database.empty_log()  # it holds what was there before, also what was removed or amended long ago
+        return ended
 
     def close(self) -> None:
         """Give the file back."""

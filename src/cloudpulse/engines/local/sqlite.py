@@ -3,7 +3,7 @@
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +70,14 @@ class Database:
         with self._turn, _translated(self._path):
             return self._connection.execute(statement, values).lastrowid or 0
 
+    def empty_log(self) -> None:
+        """Bring all that was written into the file itself, and keep no copy of it in the write-ahead log.
+
+        While somebody reads, nothing happens.
+        """
+        with self._turn, _translated(self._path):
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[sqlite3.Connection]:
         with self._turn, _translated(self._path):
@@ -87,3 +95,12 @@ class Database:
         """Give the file back."""
         with self._turn:
             self._connection.close()
+
+
+def copy_database(source: Path, target: Path) -> None:
+    """Copy a file that may be in use, as it is at one moment and without what was deleted from it.
+
+    Through SQLite alone: a process that opens a database as a plain file ends its own locks on it when it closes it.
+    """
+    with _translated(source), closing(connect(source)) as connection:
+        connection.execute("VACUUM INTO ?", (str(target),))
