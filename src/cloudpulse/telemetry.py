@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import structlog
-from prometheus_client import CollectorRegistry, Counter, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -23,6 +23,7 @@ events_rejected = Counter("cloudpulse_events_rejected", "Events refused", regist
 rate_limited = Counter("cloudpulse_rate_limited", "Requests refused for their caller's rate", registry=registry)
 requests = Counter("cloudpulse_requests", "Answered requests", ["method", "route", "status"], registry=registry)
 refused_tokens = Counter("cloudpulse_refused_tokens", "Requests refused for their token", ["reason"], registry=registry)
+running_statements = Gauge("cloudpulse_running_statements", "Statements that the engine runs", registry=registry)
 sign_ins = Counter("cloudpulse_sign_ins", "People who wanted to sign in", ["outcome"], registry=registry)
 
 

@@ -1,6 +1,7 @@
 """``GET /v1/query`` over HTTP: parameters in, rows out."""
 
 import datetime as dt
+import threading
 from typing import Any
 
 import pytest
@@ -34,7 +35,7 @@ class Script:
 
     asked: QueryRequest | None = None
 
-    def run(self, request: QueryRequest) -> QueryAnswer:
+    def run(self, request: QueryRequest, cancelled: threading.Event) -> QueryAnswer:
         self.asked = request
         if request.limit == 7:
             raise QueryTimeout("Ask for fewer days.")

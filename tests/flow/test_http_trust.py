@@ -10,6 +10,8 @@ QUERY = {"query_type": "event_count", "date_from": today(), "date_to": today()}
 WRITE = ["/v1/events", "/v1/events/batch", "/v1/collect", "/v1/event"]
 READ = [
     "/v1/query",
+    "/v1/query/named",
+    "/v1/query/named/nobody",
     "/v1/events",
     "/v1/realtime",
     "/v1/realtime/stream",
@@ -23,6 +25,7 @@ FOR_CREDENTIALS = ["/v1/token", "/v1/auth/login", "/v1/auth/refresh", "/v1/auth/
 PROTECTED = [
     *[("POST", path, "events:write") for path in WRITE],
     *[("GET", path, "events:read") for path in READ],
+    ("POST", "/v1/query/sql", "events:read"),
     *[("GET", path, "admin") for path in ADMIN],
     ("POST", "/v1/clients", "admin"),
     ("PATCH", "/v1/clients/nobody", "admin"),

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from cloudpulse.engines.local.event_log import SqliteEventLog, SqliteLogReader
+from cloudpulse.engines.local.records import SqliteRecords
 from cloudpulse.engines.local.warehouse import DuckDbWarehouse
 from cloudpulse.events import codec
 from cloudpulse.events.model import EVENT_TYPES, Batch, Count, Metadata, Position, StoredEvent
@@ -18,6 +19,7 @@ from cloudpulse.lake.chunk import Chunk, decode
 from cloudpulse.lake.commit import Lake
 from cloudpulse.lake.snapshot import SnapshotReader
 from cloudpulse.lake.tail import prune, write_tail
+from cloudpulse.serving.adhoc import SqlService
 from cloudpulse.serving.execution import Executor
 from cloudpulse.serving.query import QueryService
 from cloudpulse.serving.request import QueryAnswer, QueryRequest
@@ -74,12 +76,17 @@ class World:
         self.lake = Lake(self.settings)
         self.snapshots = SnapshotReader(self.settings)
         self.warehouse = DuckDbWarehouse(self.settings)
+        self.records = SqliteRecords(folder / "records.db")
         self.service = QueryService(self.settings, self.executor(self.snapshots))
+        self.sql = self.sql_service(self.snapshots)
         self.journal = self.reader.state().journal
         self.truth: list[dict[str, Any]] = []
 
     def executor(self, snapshots: Any) -> Executor:
         return Executor(self.settings, snapshots, self.reader, self.warehouse, lambda: NOW)
+
+    def sql_service(self, snapshots: Any) -> SqlService:
+        return SqlService(self.settings, self.executor(snapshots).tail, self.records, self.warehouse, lambda: NOW)
 
     def close(self) -> None:
         self.warehouse.close()

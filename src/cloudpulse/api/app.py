@@ -23,17 +23,21 @@ from cloudpulse.api.query import query_routes
 from cloudpulse.api.realtime import realtime_routes
 from cloudpulse.api.rotate import rotate_routes
 from cloudpulse.api.sign_in import sign_in_routes
+from cloudpulse.api.sql import sql_routes
 from cloudpulse.api.summaries import summary_routes
 from cloudpulse.api.token import token_routes
 from cloudpulse.api.users import user_routes
 from cloudpulse.api.well_known import well_known_routes
 from cloudpulse.api.write_keys import write_key_routes
 
+BUSY = "Too many statements run or wait at this moment. Try again."
+
 ROUTES: list[ControllerRouterHandler] = [
     *ingest_routes,
     *lookup_routes,
     *event_list_routes,
     *query_routes,
+    *sql_routes,
     *realtime_routes,
     *token_routes,
     *sign_in_routes,
@@ -55,7 +59,7 @@ def create_app(services: Any) -> Litestar:
     """The application over ``services``, which its handlers find at ``request.app.state.services``."""
     app = Litestar(
         ROUTES,
-        state=State({"services": services, "hashing": ConcurrencyLimit()}),
+        state=State({"services": services, "hashing": ConcurrencyLimit(), "statements": ConcurrencyLimit(BUSY)}),
         exception_handlers={HTTPException: render, Exception: render},
         openapi_config=openapi_config,
         plugins=[UnionRows()],

@@ -8,8 +8,10 @@ from litestar.params import QueryParameter
 
 from cloudpulse.api.guards import requires
 from cloudpulse.api.problem_docs import MAY_TIME_OUT
+from cloudpulse.api.waiting import while_wanted
 from cloudpulse.errors import InvalidParameter
 from cloudpulse.events.model import MAX_METADATA_CHARS, EventType, Source
+from cloudpulse.serving.query import QueryService
 from cloudpulse.serving.request import FILTERS, Dimension, Interval, QueryAnswer, QueryRequest, QueryType
 
 _PARAMETERS = frozenset({"query_type", "date_from", "date_to", "event_type", "limit", "tz", "interval", "by", *FILTERS})
@@ -23,11 +25,10 @@ Exact = Annotated[
 @get(
     "/v1/query",
     guards=[requires("events:read")],
-    sync_to_thread=True,
     summary="Ask one of six questions",
     opt=MAY_TIME_OUT,
 )
-def run_query(
+async def run_query(
     request: Request[Any, Any, Any],
     query_type: Annotated[QueryType, QueryParameter(description="The question.")],
     date_from: Annotated[dt.date, QueryParameter(description="First day, in `tz`.")],
@@ -65,8 +66,8 @@ def run_query(
         by=by,
         filters=filters,
     )
-    answer: QueryAnswer = request.app.state.services.query.run(asked)
-    return answer
+    queries: QueryService = request.app.state.services.query
+    return await while_wanted(request, lambda gone: queries.run(asked, gone))
 
 
 def _refuse_unknown(request: Request[Any, Any, Any]) -> None:

@@ -120,6 +120,7 @@ def _services(
         sign_ins=SignInThrottle(settings.sign_ins_per_minute, time.monotonic),
         receiver=ingest.receiver,
         query=serving.query,
+        sql=serving.sql,
         realtime=serving.realtime,
         lookup=EventLookup(
             settings.data, ingest.index, serving.reader, serving.snapshots, serving.records, serving.letters

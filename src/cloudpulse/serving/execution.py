@@ -1,12 +1,14 @@
 """One plan over one consistent view: which files it needs, what it read, and starting over when they have gone."""
 
 import datetime as dt
+import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import pyarrow as pa
 
+from cloudpulse import telemetry
 from cloudpulse.errors import LogTrimmed, StoreError, UserError
 from cloudpulse.lake.snapshot import LakeFile, Snapshots
 from cloudpulse.ports import Limits, LogReader, Relation, Rows, Warehouse
@@ -36,30 +38,58 @@ class Executor:
     ) -> None:
         self._settings = settings
         self._warehouse = warehouse
-        self._tail = TailReader(settings.data / "tail", snapshots, log_reader, now)
+        self.tail = TailReader(settings.data / "tail", snapshots, log_reader, now)
         self._cache: LakeCache = LruCache(CACHED_ROWS, lambda rows: len(rows.rows) + 1)
 
-    def run(self, plan: Plan, question: Callable[["Execution"], Result]) -> tuple["Execution", Result]:
-        """Files and batches may go while they are read: then the whole question starts over with a new view."""
-        for _ in range(TRIES):
-            try:
-                execution = Execution(self._settings, self._warehouse, self._tail, self._cache, plan)
-                return execution, question(execution)
-            except (FileNotFoundError, LogTrimmed) as exc:
-                gone = exc
-        raise StoreError(f"What the query reads has gone: {gone}. Run 'cloudpulse verify' if this stays.") from gone
+    def run(
+        self, plan: Plan, question: Callable[["Execution"], Result], cancelled: threading.Event | None = None
+    ) -> tuple["Execution", Result]:
+        """Ask over one view; when its files or batches go meanwhile, the whole question starts over with a new one."""
+
+        def attempt() -> tuple[Execution, Result]:
+            execution = Execution(self._settings, self._warehouse, self.tail, self._cache, plan, cancelled)
+            return execution, question(execution)
+
+        return retried(attempt)
+
+
+def retried(attempt: Callable[[], Result]) -> Result:
+    """What ``attempt`` returns, which opens a view of its own: files and batches may go while they are read."""
+    for _ in range(TRIES):
+        try:
+            return attempt()
+        except (FileNotFoundError, LogTrimmed) as exc:
+            gone = exc
+    raise StoreError("What the query reads has gone. Run 'cloudpulse verify' if this stays.") from gone
+
+
+def refuse_large_scan(scanned_bytes: int, settings: Settings) -> None:
+    """Raise ``UserError`` when a question would read more than it may."""
+    allowed = settings.query_max_scanned_bytes
+    if scanned_bytes > allowed:
+        raise UserError(
+            f"The query would scan {scanned_bytes:,} bytes and {allowed:,} are allowed; "
+            "ask for fewer days or for one event_type."
+        )
 
 
 class Execution:
     """One try at one plan over one view; adds up what it reads."""
 
     def __init__(
-        self, settings: Settings, warehouse: Warehouse, tail: TailReader, cache: LakeCache, plan: Plan
+        self,
+        settings: Settings,
+        warehouse: Warehouse,
+        tail: TailReader,
+        cache: LakeCache,
+        plan: Plan,
+        cancelled: threading.Event | None,
     ) -> None:
         self._settings = settings
         self._warehouse = warehouse
         self._tail = tail
         self._cache = cache
+        self._cancelled = cancelled
         self.plan = plan
         self.view: View = tail.view()
         self.scanned_bytes = 0
@@ -107,8 +137,11 @@ class Execution:
             self._hits += 1
             return known
         self._account(files)
-        limits = Limits(rows=self._max_rows, seconds=max(self._deadline - time.monotonic(), 0.001))
-        answer = self._warehouse.run(statement.sql, statement.parameters, {"events": Relation(paths, rows)}, limits)
+        seconds = max(self._deadline - time.monotonic(), 0.001)
+        limits = Limits(rows=self._max_rows, seconds=seconds, cancelled=self._cancelled)
+        relations = {"events": Relation(paths, rows)}
+        with telemetry.running_statements.track_inprogress():
+            answer = self._warehouse.run(statement.sql, statement.parameters, relations, limits)
         if rows is None:
             self._cache.put(key, answer)
         return answer
@@ -124,9 +157,4 @@ class Execution:
             return
         self._reads += 1
         self.scanned_bytes += sum(file.bytes for file in files)
-        allowed = self._settings.query_max_scanned_bytes
-        if self.scanned_bytes > allowed:
-            raise UserError(
-                f"The query would scan {self.scanned_bytes:,} bytes and {allowed:,} are allowed; "
-                "ask for fewer days or for one event_type."
-            )
+        refuse_large_scan(self.scanned_bytes, self._settings)

@@ -1,5 +1,6 @@
 """``GET /v1/query``: six questions over one consistent view of lake and tail."""
 
+import threading
 import time
 import uuid
 from collections import Counter
@@ -38,11 +39,14 @@ class QueryService:
         self._settings = settings
         self._executor = executor
 
-    def run(self, request: QueryRequest) -> QueryAnswer:
-        """Answer one query; raises ``InvalidParameter``, ``UserError``, ``QueryTimeout`` or ``StoreError``."""
+    def run(self, request: QueryRequest, cancelled: threading.Event | None = None) -> QueryAnswer:
+        """Answer one query, unless ``cancelled`` is set first.
+
+        Raises ``InvalidParameter``, ``UserError``, ``QueryTimeout`` or ``StoreError``.
+        """
         started = time.perf_counter()
         checked = plan(request, self._settings)
-        execution, (rows, truncated) = self._executor.run(checked, QUERIES[checked.query_type])
+        execution, (rows, truncated) = self._executor.run(checked, QUERIES[checked.query_type], cancelled)
         return QueryAnswer(
             query_type=checked.query_type,
             query_execution_id=str(uuid.uuid4()),

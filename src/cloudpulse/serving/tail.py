@@ -111,6 +111,19 @@ class TailReader:
         table = _select(pa.concat_tables(tables), plan)
         return table if table.num_rows else None
 
+    def batches(self, view: View) -> list[Batch]:
+        """The batches of the tail as the log has them; raises ``LogTrimmed`` as ``rows``."""
+        wanted = {seq for seq, _, _ in view.digests}
+        found: list[Batch] = []
+        after = view.after
+        while wanted and after < max(wanted):
+            read = self._log.read(after, max_events=DECODED_EVENTS)
+            if not read:
+                raise LogTrimmed("The log changed while it was read; try again.")
+            after = read[-1].seq
+            found += [batch for batch in read if batch.seq in wanted]
+        return found
+
     def _decode(self, journal: str, wanted: Sequence[int]) -> list[pa.Table]:
         """Batches that the pipeline has not decoded yet."""
         found = {seq: self._decoded.get((journal, seq)) for seq in wanted}
