@@ -3,6 +3,7 @@
 import datetime as dt
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import pyarrow as pa
 from pyiceberg.exceptions import CommitFailedException
@@ -13,9 +14,10 @@ from pyiceberg.table.update import RemoveSnapshotsUpdate
 
 from cloudpulse.errors import StoreError
 from cloudpulse.events.model import Position
-from cloudpulse.lake import garbage, merge, parquet, relocate, tables
+from cloudpulse.lake import garbage, merge, orphans, parquet, relocate, tables
 from cloudpulse.lake.catalog import open_table
 from cloudpulse.lake.compaction import Merge
+from cloudpulse.lake.fileio import local_path
 from cloudpulse.lake.manifests import ManifestCache
 from cloudpulse.lake.rewrite import rewrite
 from cloudpulse.ports import Records
@@ -115,6 +117,15 @@ class Lake:
             unnamed, self._unnamed = self._unnamed, []
         garbage.remember(records, unnamed, now + self._unlink_delay)
         return garbage.unlink_due(records, self._table.io, now)
+
+    def orphans(self, now: dt.datetime) -> set[str]:
+        """Locations of old files in the table's folder that no version of the table names."""
+        folder = Path(local_path(self._table.location()))
+        found = orphans.old_lake_files(folder, now)
+        with self.lock:
+            table = self._table.refresh()
+            named = orphans.named_locations(table.metadata, table.metadata_location, table.io)
+            return orphans.without_named(found, named, folder) - set(self._unnamed)
 
     def _commit(
         self,
