@@ -7,16 +7,12 @@ import datetime as dt
 import os
 import time
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
-
-import msgspec
+from typing import TYPE_CHECKING, Protocol
 
 from cloudpulse.events.model import LAKE, SPEED, Position
-from cloudpulse.settings import MIB, Settings
+from cloudpulse.settings import Settings
 
 if TYPE_CHECKING:
     from cloudpulse.auth.clients import ClientService
@@ -32,7 +28,6 @@ if TYPE_CHECKING:
     from cloudpulse.engines.local.dead_letters import SqliteDeadLetters
     from cloudpulse.engines.local.event_log import SqliteEventLog, SqliteLogReader
     from cloudpulse.engines.local.id_index import RocksIdIndex
-    from cloudpulse.engines.local.jobs import SqliteJobs
     from cloudpulse.engines.local.secrets import SqliteSecrets
     from cloudpulse.events.summary import DailySummary
     from cloudpulse.ingest.limits import Gate
@@ -40,9 +35,9 @@ if TYPE_CHECKING:
     from cloudpulse.ingest.sequencer import Deliver, Sequencer
     from cloudpulse.lake.snapshot import SnapshotReader
     from cloudpulse.ops.dead_letters import DeadLetterService
-    from cloudpulse.ops.jobs import JobFunction, JobService
+    from cloudpulse.ops.jobs import JobService
     from cloudpulse.ops.ledger import LedgerService
-    from cloudpulse.ports import AuditLog, Counters, DeadLetters, LogReader, Records, Warehouse
+    from cloudpulse.ports import AuditLog, Counters, DeadLetters, LogReader, Records
     from cloudpulse.serving.events import EventListService
     from cloudpulse.serving.lookup import EventLookup
     from cloudpulse.serving.query import QueryService
@@ -55,8 +50,6 @@ SECRETS_FILE = "secrets.db"
 AUDIT_FILE = "audit.ndjson"
 CLIENT_SECRETS_FOLDER = "client-secrets"
 TAIL_FOLDER = "tail"
-JOB_MEMORY_BYTES = 256 * MIB
-"""What a statement of a job may hold; beyond it spills to the disk."""
 
 
 def utc_now() -> dt.datetime:
@@ -112,16 +105,6 @@ class Health(Protocol):
 
     def gauges(self) -> dict[str, float]:
         """Backlog and lag."""
-
-
-class JobRunner(Protocol):
-    """Runs what is in the line of jobs."""
-
-    def launch(self) -> None:
-        """Begin to run, first of all what an earlier process left unfinished."""
-
-    def hand_over(self) -> None:
-        """Take the runs that have come into the line."""
 
 
 @dataclass
@@ -260,47 +243,6 @@ def pipeline(settings: Settings) -> Pipeline:
         writer=LakeWriter(settings, Lake(settings), records),
         letters=SqliteDeadLetters(settings.data / RECORDS_FILE),
     )
-
-
-def local_jobs(settings: Settings) -> SqliteJobs:
-    """The line of jobs of a data folder, and their history."""
-    from cloudpulse.engines.local.jobs import SqliteJobs
-
-    return SqliteJobs(settings.data)
-
-
-def job_service(settings: Settings, rotation: Rotation) -> JobService:
-    """The jobs as the api process knows them; those that must run in it are bound here."""
-    from cloudpulse.ops.jobs import JobService
-
-    return JobService(local_jobs(settings), utc_now, {"rotate": lambda *_: rotation.look()})
-
-
-def job_runner(settings: Settings, runs: SqliteJobs, functions: Mapping[str, JobFunction]) -> JobRunner:
-    """What runs the jobs of the pipeline."""
-    from cloudpulse.engines.local.job_runner import DbosRunner
-
-    return DbosRunner(settings.data, runs, functions, utc_now)
-
-
-def job_functions(settings: Settings, parts: Pipeline, runs: SqliteJobs) -> dict[str, JobFunction]:
-    """What the jobs of the pipeline call."""
-    from cloudpulse.batch.summary import Summariser
-    from cloudpulse.lake.snapshot import SnapshotReader
-    from cloudpulse.ops import jobs
-
-    def summarise(_: jobs.Arguments, now: dt.datetime) -> dict[str, Any]:
-        snapshots, open_warehouse = SnapshotReader(settings), partial(job_warehouse, settings)
-        return Summariser(settings.data, snapshots, parts.reader, parts.writer.hurry, open_warehouse).run(now)
-
-    return {"summarise": summarise, "expire": lambda _, now: jobs.expire(runs, now)}
-
-
-def job_warehouse(settings: Settings) -> AbstractContextManager[Warehouse]:
-    """A warehouse for one run of a job, which closes it: DuckDB holds memory while it is open."""
-    from cloudpulse.engines.local.warehouse import DuckDbWarehouse
-
-    return closing(DuckDbWarehouse(msgspec.structs.replace(settings, query_memory_bytes=JOB_MEMORY_BYTES)))
 
 
 def local_secrets(settings: Settings) -> SqliteSecrets:

@@ -24,9 +24,10 @@ ALLOWED: dict[str, set[str]] = {
     **{layer: VOCABULARY | {"lake"} for layer in LAYERS},
     "engines": VOCABULARY,
     "wiring": VOCABULARY | LAYERS | {"lake", "engines"},
+    "wiring_jobs": VOCABULARY | LAYERS | {"lake", "engines", "wiring"},
     "api": VOCABULARY | LAYERS,
     "cli": VOCABULARY | {"wiring", "entrypoints"},
-    "entrypoints": VOCABULARY | LAYERS | {"lake", "wiring", "api"},
+    "entrypoints": VOCABULARY | LAYERS | {"lake", "wiring", "wiring_jobs", "api"},
 }
 """By part: the other parts that it may import."""
 

@@ -20,7 +20,7 @@ import msgspec
 import structlog
 import uvloop
 
-from cloudpulse import telemetry, wiring
+from cloudpulse import telemetry, wiring, wiring_jobs
 from cloudpulse.entrypoints.supervise import SETTINGS_VARIABLE
 from cloudpulse.events.model import LAKE, SPEED
 from cloudpulse.ops.dead_letters import DeadLetterService
@@ -128,7 +128,7 @@ def _services(
         event_list=serving.event_list,
         ledger=serving.ledger,
         dead_letters=letters,
-        jobs=wiring.job_service(settings, rotation),
+        jobs=wiring_jobs.job_service(settings, rotation),
         summaries=partial(find_summary, settings.data),
         health=health,
         stopping=asyncio.Event(),
@@ -158,9 +158,9 @@ def pipeline(settings: Settings) -> None:
     lake = LakeLayer(parts.writer, parts.reader, letters, source, tail_folder, wiring.utc_now)
     speed = SpeedLayer(parts.processor, parts.reader, letters, tail_folder, wiring.utc_now)
     loops = [Loop(layer, source, letters, wiring.utc_now) for layer in (speed, lake)]
-    runs = wiring.local_jobs(settings)
-    functions = wiring.job_functions(settings, parts, runs)
-    jobs = JobLoop(runs, lambda: wiring.job_runner(settings, runs, functions), wiring.utc_now)
+    runs = wiring_jobs.local_jobs(settings)
+    functions = wiring_jobs.job_functions(settings, parts, runs)
+    jobs = JobLoop(runs, lambda: wiring_jobs.job_runner(settings, runs, functions), wiring.utc_now)
     _calm_collector()
     for loop in loops:
         loop.start()

@@ -1,0 +1,74 @@
+"""What the jobs are made of: the part of ``wiring`` that grows with every job."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, closing
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
+
+from cloudpulse.settings import MIB, Settings
+from cloudpulse.wiring import Pipeline, utc_now
+
+if TYPE_CHECKING:
+    from cloudpulse.auth.rotation import Rotation
+    from cloudpulse.engines.local.jobs import SqliteJobs
+    from cloudpulse.ops.jobs import JobFunction, JobService
+    from cloudpulse.ports import Warehouse
+
+JOB_MEMORY_BYTES = 256 * MIB
+"""What a statement of a job may hold; beyond it spills to the disk."""
+
+
+class JobRunner(Protocol):
+    """Runs what is in the line of jobs."""
+
+    def launch(self) -> None:
+        """Begin to run, first of all what an earlier process left unfinished."""
+
+    def hand_over(self) -> None:
+        """Take the runs that have come into the line."""
+
+
+def local_jobs(settings: Settings) -> SqliteJobs:
+    """The line of jobs of a data folder, and their history."""
+    from cloudpulse.engines.local.jobs import SqliteJobs
+
+    return SqliteJobs(settings.data)
+
+
+def job_service(settings: Settings, rotation: Rotation) -> JobService:
+    """The jobs as the api process knows them; those that must run in it are bound here."""
+    from cloudpulse.ops.jobs import JobService
+
+    return JobService(local_jobs(settings), utc_now, {"rotate": lambda *_: rotation.look()})
+
+
+def job_runner(settings: Settings, runs: SqliteJobs, functions: Mapping[str, JobFunction]) -> JobRunner:
+    """What runs the jobs of the pipeline."""
+    from cloudpulse.engines.local.job_runner import DbosRunner
+
+    return DbosRunner(settings.data, runs, functions, utc_now)
+
+
+def job_functions(settings: Settings, parts: Pipeline, runs: SqliteJobs) -> dict[str, JobFunction]:
+    """What the jobs of the pipeline call."""
+    from cloudpulse.batch.summary import Summariser
+    from cloudpulse.lake.snapshot import SnapshotReader
+    from cloudpulse.ops import jobs
+
+    def summarise(_: jobs.Arguments, now: dt.datetime) -> dict[str, Any]:
+        snapshots, open_warehouse = SnapshotReader(settings), partial(_warehouse, settings)
+        return Summariser(settings.data, snapshots, parts.reader, parts.writer.hurry, open_warehouse).run(now)
+
+    return {"summarise": summarise, "expire": lambda _, now: jobs.expire(runs, now)}
+
+
+def _warehouse(settings: Settings) -> AbstractContextManager[Warehouse]:
+    """A warehouse for one run of a job, which closes it: DuckDB holds memory while it is open."""
+    from cloudpulse.engines.local.warehouse import DuckDbWarehouse
+
+    return closing(DuckDbWarehouse(msgspec.structs.replace(settings, query_memory_bytes=JOB_MEMORY_BYTES)))
