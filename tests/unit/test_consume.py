@@ -7,6 +7,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from lake_samples import batch as samples_batch
+from lake_samples import event, lines
 from structlog.testing import capture_logs
 
 from cloudpulse.batch.writer import LakeWriter
@@ -234,3 +236,114 @@ def test_a_lake_position_that_is_not_of_this_journal_skips_nothing(
     layer = LakeLayer(writer, parts.reader, parts.letters, parts.source, tmp_path / "tail", lambda: NOW)
     assert layer.position() == 0
     records.close()
+
+
+def test_what_waits_for_a_commit_is_divided_when_the_commit_fails(parts: Parts) -> None:
+    """Guards mechanism 17: a layer gathers, so the one to blame may not be in the chunk that it was given last."""
+    for _ in range(5):
+        parts.log.append(batch())
+
+    class Gathering(Recorder):
+        def take(self, chunk: Chunk, settle: bool) -> None:
+            super().take(chunk, settle=False)
+            if settle:
+                self.idle()
+
+        def idle(self) -> None:
+            if 3 in self.taken[len(self.durable) :]:
+                raise ValueError("of a commit")
+            super().idle()
+
+    layer = Gathering()
+    parts.run(layer, until=5)
+    assert (layer.durable, parts.parked()) == ([1, 2, 4, 5], [3])
+
+
+def test_a_layer_that_fails_at_rest_is_waited_for(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has gathered nothing: no batch is to blame, and the loop must not spin."""
+    monkeypatch.setattr(consume, "WAIT_SECONDS", (0.02,))
+    left = iter(range(20))
+
+    class Restless(Recorder):
+        failures = 0
+
+        def idle(self) -> None:
+            super().idle()
+            if next(left, None) is not None:
+                self.failures += 1
+                raise ValueError("in the house")
+
+    layer = Restless()
+    loop = Loop(layer, parts.source, parts.letters, lambda: NOW)
+    loop.start()
+    time.sleep(0.1)
+    loop.stop()
+    assert 1 <= layer.failures <= 6
+    parts.log.append(batch())
+    parts.run(layer, until=1)
+    assert (layer.durable, parts.parked()) == ([1], [])
+
+
+def test_one_bad_line_does_not_hold_back_its_neighbours(parts: Parts) -> None:
+    """Guards mechanism 17."""
+    events = [event() for _ in range(6)]
+    whole = samples_batch(0, events)
+    broken = lines(events)
+    broken[2] = broken[2].replace(b'"received_at":"20', b'"received_at":"xx')
+    broken[5] = b"\xff" + broken[5]
+    parts.log.append(msgspec.structs.replace(whole, lines=codec.pack_lines(broken)))
+    parts.log.append(batch())
+    taken: list[Batch] = []
+    parts.run(Recorder(lambda chunk: taken.extend(chunk.batches)), until=2)
+    [letter] = parts.kept.list()
+    bad = parts.kept.batch(letter.id)
+    assert (taken[0].seq, taken[0].events, letter.events, bad.events) == (1, 4, 2, 2)
+    assert codec.decompress(bad.lines).splitlines() == [broken[2], broken[5]]
+    ids = codec.unpack_ids(whole.ids)
+    assert codec.unpack_ids(bad.ids) == [ids[2], ids[5]]
+    assert codec.unpack_ids(taken[0].ids) == [ids[place] for place in (0, 1, 3, 4)]
+    assert (sum(row.events for row in taken[0].digest), sum(row.events for row in bad.digest)) == (4, 2)
+
+
+def test_a_fault_that_is_known_costs_no_more_waiting(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Guards mechanism 17: a fault that hits every batch must not hold the good ones back for hours."""
+    for number in range(6):
+        parts.log.append(batch(b"damaged" if number < 5 else None))
+    monkeypatch.setattr(consume, "RETRY_SECONDS", (0.05, 0.05))
+    waits: list[float] = []
+    loop = Loop(Recorder(), parts.source, parts.letters, lambda: NOW)
+    while len(parts.parked()) < 5:
+        try:
+            loop.step()
+            loop._failed_at = []
+        except Exception as exc:
+            waits.append(loop._after_failure(exc))
+    assert waits == [0.05, 0.05, 0.0] + [0.0] * 12
+
+
+@pytest.mark.parametrize(("consumer", "other"), [("lake", "speed"), ("speed", "lake")])
+def test_a_next_try_is_a_chunk_of_its_own_for_one_consumer(parts: Parts, consumer: str, other: str) -> None:
+    """Guards mechanism 17: the other one had these events the first time."""
+    for redrive_of in (None, f"{consumer}:j:1", None):
+        parts.log.append(msgspec.structs.replace(batch(), redrive_of=redrive_of))
+    for name, events in ((other, 0), (consumer, 1), (other, 0)):
+        chunks = [parts.source.next(after, name) for after in range(3)]
+        assert [(chunk.first, chunk.last, chunk.events) for chunk in chunks] == [(1, 1, 1), (2, 2, events), (3, 3, 1)]
+
+
+def test_a_next_try_that_nobody_can_decode_fails_its_own_consumer_alone(parts: Parts) -> None:
+    """Guards mechanism 17; the tries of both letters add up."""
+    letter = Position(parts.source.journal, 1)
+    parts.log.append(batch(b"damaged"))
+    parts.run(Recorder(), until=1)
+    parts.log.append(msgspec.structs.replace(batch(b"damaged"), redrive_of=f"lake:{letter}"))
+    other = Recorder()
+    other.name = "speed"
+    other.passed = other.settled = 1
+    parts.run(other, until=2)
+    assert parts.parked() == [1]
+    layer = Recorder()
+    layer.passed = layer.settled = 1
+    parts.run(layer, until=2)
+    newest = parts.kept.list()[-1]
+    assert (newest.position.seq, newest.attempts, newest.redrive_of) == (2, 6, f"lake:{letter}")
