@@ -25,8 +25,9 @@ ALLOWED: dict[str, set[str]] = {
     "engines": VOCABULARY,
     "wiring": VOCABULARY | LAYERS | {"lake", "engines"},
     "wiring_jobs": VOCABULARY | LAYERS | {"lake", "engines", "wiring"},
+    "wiring_keeping": VOCABULARY | LAYERS | {"lake", "engines", "wiring"},
     "api": VOCABULARY | LAYERS,
-    "cli": VOCABULARY | {"wiring", "entrypoints"},
+    "cli": VOCABULARY | {"wiring", "wiring_keeping", "entrypoints"},
     "entrypoints": VOCABULARY | LAYERS | {"lake", "wiring", "wiring_jobs", "api"},
 }
 """By part: the other parts that it may import."""

@@ -36,9 +36,13 @@ def test_a_lake_moves_with_its_folder_and_goes_on_there(tmp_path):
 def test_a_copy_never_touches_its_original(tmp_path):
     fill(tmp_path / "old")
     shutil.copytree(tmp_path / "old", tmp_path / "new")
-    names = {path: path.stat().st_mtime_ns for path in (tmp_path / "old").rglob("*") if path.is_file()}
+    names = {
+        path: path.stat().st_mtime_ns for path in (tmp_path / "old" / "lake" / "events").rglob("*") if path.is_file()
+    }
     fill(tmp_path / "new", first=4)
-    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "old").rglob("*") if path.is_file()} == names
+    assert {
+        path: path.stat().st_mtime_ns for path in (tmp_path / "old" / "lake" / "events").rglob("*") if path.is_file()
+    } == names
 
 
 def test_renaming_twice_and_an_empty_lake(tmp_path):
@@ -55,8 +59,7 @@ def test_renaming_twice_and_an_empty_lake(tmp_path):
 
 def test_named_files_are_enough(tmp_path):
     fill(tmp_path)
-    newest = max((tmp_path / "lake" / "events" / "metadata").glob("*.json"))
-    named = {name.removeprefix("file://") for name in named_files(newest)}
+    named = {name.removeprefix("file://") for name in named_files(Settings(data=tmp_path))}
     for path in (tmp_path / "lake" / "events").rglob("*"):
         if path.is_file() and str(path) not in named:
             path.unlink()

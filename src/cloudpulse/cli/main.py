@@ -24,6 +24,8 @@ COMMANDS = {
     "realtime": "realtime",
     "status": "status",
     "verify": "verify",
+    "backup": "backup",
+    "restore": "restore",
     "dlq": "dead_letters",
     "jobs": "jobs",
 }

@@ -25,7 +25,8 @@ from typing import IO, Any
 import msgspec
 
 from cloudpulse import wiring
-from cloudpulse.errors import DataFolderBusy, SettingError
+from cloudpulse.errors import DataFolderBusy, SettingError, StoreError
+from cloudpulse.ops import data_version
 from cloudpulse.settings import FILE_NAME, Settings, load
 
 SERVER_FILE = "server.json"
@@ -103,6 +104,7 @@ class Supervisor:
         if wiring.open_folder(self._folder):
             say(f"{self._folder} was open to other users of this machine; it is no more")
         self._lock = hold(self._folder)
+        data_version.bring_up_to_date(self._folder, self._back_up)
         if opened := close_files(self._folder):
             say(f"{', '.join(opened)} could be read by other users of this machine, and no more can be")
         (self._folder / SERVER_FILE).unlink(missing_ok=True)  # of one that was killed
@@ -116,6 +118,14 @@ class Supervisor:
         self._reload = threading.Event()
         fds = (self._listener.fileno(), lifeline, self._lock.fileno())
         self.children = [Child(role, self.settings, fds) for role in ("pipeline", "api")]
+
+    def _back_up(self, found: int) -> None:
+        """Keep the folder as it is, before it is changed for this version. In a process of its own: it is heavy."""
+        folder = self._folder.with_name(f"{self._folder.name}-format-{found}-{time.strftime('%Y%m%dT%H%M%S')}")
+        say(f"{self._folder} is of an older version: backing it up to {folder}")
+        command = [sys.executable, "-m", "cloudpulse.cli.main", "backup", str(folder), "--data", str(self._folder)]
+        if subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=False).returncode:
+            raise StoreError(f"the backup to {folder} failed, so {self._folder} was left as it is.")
 
     def run(self, on_ready: Callable[[str], None]) -> int:
         """Supervise until SIGTERM or SIGINT; returns the exit code."""

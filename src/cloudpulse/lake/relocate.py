@@ -1,11 +1,10 @@
 """A lake that was moved or restored: the same files and position, under the names that they have now.
 
-Iceberg names files by absolute paths, in the metadata and in every manifest. So a new table version is written, with one
-snapshot and without history, and the catalog's pointer moves to it in one step.
+Iceberg names files by absolute paths, in the metadata and in every manifest. So a new table version is written, with
+one snapshot and without history, and the catalog's pointer moves to it in one step.
 """
 
 import uuid
-from pathlib import Path
 
 from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.io.pyarrow import PyArrowFile
@@ -124,10 +123,15 @@ def _without_history(metadata: TableMetadata, location: str) -> TableMetadata:
     )
 
 
-def named_files(metadata_path: Path) -> list[str]:
-    """Locations of all that the current snapshot of a table version needs, itself first."""
+def named_files(settings: Settings) -> list[str]:
+    """Locations of all that the current version of the table needs, its metadata first; none while there is none.
+
+    Raises FileNotFoundError when the table has moved on and they are gone.
+    """
+    location = _location(settings)
+    if location is None:
+        return []
     io = DurableFileIO()
-    location = f"file://{metadata_path}"
     metadata: TableMetadata = FromInputFile.table_metadata(io.new_input(location))
     snapshot = metadata.current_snapshot()
     if snapshot is None:

@@ -17,10 +17,10 @@ from cloudpulse.lake.catalog import lake_folder, metadata_location, open_catalog
 from cloudpulse.lake.commit import position_of
 from cloudpulse.lake.fileio import DurableFileIO, local_path
 from cloudpulse.lake.manifests import ManifestCache
-from cloudpulse.lake.parquet import time_bounds
+from cloudpulse.lake.parquet import partition_of, time_bounds
+from cloudpulse.lake.retired import Retired, retired_of
 from cloudpulse.settings import Settings
 
-_EPOCH = dt.date(1970, 1, 1)
 _TRIES = 5
 
 
@@ -41,6 +41,7 @@ class Snapshot(msgspec.Struct, frozen=True, dict=True):
 
     position: Position | None
     files: tuple[LakeFile, ...]
+    retired: Retired = Retired()
 
     @cached_property
     def rows(self) -> int:
@@ -103,15 +104,16 @@ class SnapshotReader:
             return EMPTY
         metadata: TableMetadata = FromInputFile.table_metadata(self._io.new_input(location))
         files = tuple(self._cache.files(metadata, self._io))
-        return Snapshot(position_of(metadata), files)
+        return Snapshot(position_of(metadata), files, retired_of(metadata))
 
 
 def _lake_file(file: DataFile) -> LakeFile:
+    day, event_type = partition_of(file)
     first, last = time_bounds(file)
     return LakeFile(
         path=local_path(file.file_path),
-        day=_EPOCH + dt.timedelta(days=file.partition[0]),
-        event_type=file.partition[1],
+        day=day,
+        event_type=event_type,
         rows=file.record_count,
         bytes=file.file_size_in_bytes,
         min_timestamp=first,
