@@ -217,6 +217,9 @@ class Records(Protocol):
     def delete(self, kind: str, keys: Iterable[str]) -> int:
         """Remove documents, all or none; returns how many were there."""
 
+    def exchange(self, removed: Mapping[str, Iterable[str]], documents: Mapping[str, Mapping[str, Any]]) -> None:
+        """Remove documents (kind → keys) and write others (kind → key → document), all or none, durable on return."""
+
 
 class SecretVersion(msgspec.Struct, frozen=True, kw_only=True):
     """One version of a secret; seconds since 1970. ``expires_at`` is None for the current one."""

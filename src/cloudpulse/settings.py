@@ -23,6 +23,9 @@ FILE_NAME = "settings.toml"
 Positive = Annotated[int, msgspec.Meta(gt=0)]
 NotNegative = Annotated[int, msgspec.Meta(ge=0)]
 
+EventType = Literal["page_view", "click", "api_call", "form_submit", "error", "custom"]
+
+TABLES = frozenset({"retain_days_by_type"})
 LISTS = frozenset({"trusted_proxies", "cors_origins"})
 SECRET = frozenset({"metrics_token"})
 """Settings that no log and no error may show."""
@@ -84,6 +87,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     lake_commit_bytes: Positive = 16 * MIB
     lake_commit_seconds: Positive = 10
     unlink_delay_seconds: NotNegative = 600
+    retain_days: NotNegative = 0
+    retain_days_by_type: dict[EventType, NotNegative] = {}
 
     query_max_days: Positive = 400
     query_max_rows: Positive = 10_000
@@ -193,4 +198,10 @@ def _is_here(host: str | None) -> bool:
 
 
 def _split(name: str, text: str) -> Any:
-    return [part.strip() for part in text.split(",") if part.strip()] if name in LISTS else text
+    if name not in LISTS | TABLES:
+        return text
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if name in LISTS:
+        return parts
+    pairs = (part.partition("=") for part in parts)
+    return {key.strip(): value.strip() for key, _, value in pairs}

@@ -52,6 +52,17 @@ def test_deleting_says_how_many_were_there(records: Records) -> None:
     assert records.list("activity") == [("b", None)]
 
 
+def test_an_exchange_removes_and_writes_in_one_step(records: Records) -> None:
+    records.put("files", {"a": 1, "b": 2})
+    records.put("totals", {"x": 1})
+    records.exchange({"files": ["a", "unknown"]}, {"totals": {"x": 2}, "new": {"y": 3}})
+    assert records.list("files") == [("b", 2)]
+    assert (records.get("totals", "x"), records.get("new", "y")) == (2, 3)
+    with pytest.raises(TypeError):
+        records.exchange({"files": ["b"]}, {"totals": {"x": object()}})
+    assert (records.get("files", "b"), records.get("totals", "x")) == (2, 2)
+
+
 def test_the_same_key_of_another_kind_stays(records: Records) -> None:
     records.put("one", {"a": 1})
     records.put("two", {"a": 2})

@@ -38,7 +38,7 @@ def test_every_setting_is_documented_with_its_default():
     defaults = Settings()
     for name, (_, default, unit, meaning) in documented.items():
         value = getattr(defaults, name)
-        shown = "none" if value in ("", ()) else str(value)
+        shown = "none" if value in ("", (), {}) else str(value)
         assert (name, default.strip("`")) == (name, shown)
         assert unit
         assert meaning

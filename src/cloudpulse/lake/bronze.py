@@ -1,6 +1,8 @@
 """Raw accepted events as immutable objects, one per lake commit and received hour, and the list of them."""
 
+import datetime as dt
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -11,13 +13,16 @@ import zstandard
 from cloudpulse.events import codec
 from cloudpulse.events.model import Batch, Position
 from cloudpulse.events.times import from_micros
+from cloudpulse.lake import garbage
 from cloudpulse.lake.fileio import temporary_of, write_durably
 from cloudpulse.ports import Records
 
 KIND = "bronze_files"
 PENDING = "bronze_pending"
+RETIRED = "bronze_retired"
 LEVEL = 1
 """Level 3 takes half as long again, for the same size: 47.0 bytes an event."""
+PAGE = 1000
 _HOUR = 3_600_000_000
 _MINUTE = 60_000_000
 
@@ -124,6 +129,39 @@ def locate(records: Records, journal: str, seq: int) -> BronzeFile | None:
 def list_files(records: Records, journal: str, after: int, limit: int | None = None) -> list[BronzeFile]:
     """Objects of a journal that reach beyond a batch, in journal order."""
     return _files(records.list(KIND, start=f"{journal}:{after + 1:020d}", end=f"{journal};", limit=limit))
+
+
+def retire(records: Records, data: Path, until: int, stored_before: int, due: dt.datetime) -> int:
+    """Take objects from the list whose events and writing are older (microseconds), and have them unlinked at ``due``.
+
+    In the same step their events are counted by journal. Returns how many objects went.
+    """
+    start, gone = "", 0
+    while page := _files(records.list(KIND, start=start, limit=PAGE)):
+        start = page[-1].key + "\0"
+        young = next((file for file in page if file.stored_at >= stored_before), None)
+        if young is not None:
+            start = f"{young.journal};"  # what follows in this journal was written later still
+        old = [file for file in page if file.max_ts < until and file.stored_at < stored_before and file.key < start]
+        if old:
+            gone += len(old)
+            totals = Counter(retired(records))
+            for file in old:
+                totals[file.journal] += file.n
+            locations = [f"file://{data / file.path}" for file in old]
+            records.exchange(
+                {KIND: [file.key for file in old]},
+                {
+                    RETIRED: {journal: {"events": events} for journal, events in totals.items()},
+                    garbage.KIND: garbage.documents(locations, due),
+                },
+            )
+    return gone
+
+
+def retired(records: Records) -> dict[str, int]:
+    """How many events of each journal were in objects that have gone by their age."""
+    return {journal: document["events"] for journal, document in records.list(RETIRED)}
 
 
 def read(data: Path, file: BronzeFile) -> bytes:

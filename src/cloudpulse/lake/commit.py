@@ -19,6 +19,7 @@ from cloudpulse.lake.catalog import open_table
 from cloudpulse.lake.compaction import Merge
 from cloudpulse.lake.fileio import local_path
 from cloudpulse.lake.manifests import ManifestCache
+from cloudpulse.lake.retired import Retired, retired_of
 from cloudpulse.lake.rewrite import rewrite
 from cloudpulse.ports import Records
 from cloudpulse.settings import Settings
@@ -98,6 +99,23 @@ class Lake:
         """The files of the newest snapshot."""
         with self.lock:
             return self._cache.files(self._table.refresh().metadata, self._table.io)
+
+    def retired(self) -> Retired:
+        """What has gone by its age."""
+        with self.lock:
+            return retired_of(self._table.refresh().metadata)
+
+    def retire(self, before: dict[str, dt.date]) -> int | None:
+        """Take the partitions of each type that lie before a day, and count their rows, in one atomic step.
+
+        Returns how many rows went; None, and no change, when one of the files has gone meanwhile.
+        """
+        retired = self.retired().and_also(0, before)
+        files = [file for file in self.live_files() if retired.covers(*parquet.partition_of(file))]
+        retired = retired.and_also(sum(file.record_count for file in files), {})
+        if not files and retired == self.retired():
+            return 0
+        return sum(file.record_count for file in files) if self.swap(files, [], retired.properties()) else None
 
     def compact(self, merge: Merge) -> bool:
         """Rewrite some files of a partition, one maintenance job at a time; False when one of them has gone."""

@@ -20,7 +20,6 @@ MAX_LATE_FILES = 12
 """or when so many small files have gathered beside it."""
 FAN_IN = 8
 """So many files may be read side by side: each costs memory."""
-_EPOCH = dt.date(1970, 1, 1)
 
 
 class Merge(msgspec.Struct, frozen=True):
@@ -44,11 +43,10 @@ class Merge(msgspec.Struct, frozen=True):
 
 def plan(files: Iterable[DataFile], now: dt.datetime) -> Iterator[Merge]:
     """The next merge of each closed partition that is worth one, oldest day first."""
-    partitions: dict[tuple[int, str], list[DataFile]] = defaultdict(list)
+    partitions: dict[tuple[dt.date, str], list[DataFile]] = defaultdict(list)
     for file in files:
-        partitions[file.partition[0], file.partition[1]].append(file)
-    for (days, event_type), members in sorted(partitions.items()):
-        day = _EPOCH + dt.timedelta(days=days)
+        partitions[parquet.partition_of(file)].append(file)
+    for (day, event_type), members in sorted(partitions.items(), key=lambda item: item[0]):
         if len(members) > MAX_FILES and is_closed(day, now):
             merge = _next(day, event_type, members)
             if merge is not None:

@@ -34,9 +34,13 @@ def _manifests(snapshots: Iterable[Snapshot], io: FileIO) -> set[str]:
 
 def remember(records: Records, locations: Iterable[str], due: dt.datetime) -> None:
     """Have files unlinked at ``due`` or later."""
-    documents = {f"{micros(due):020d}:{hashlib.sha256(name.encode()).hexdigest()[:16]}": name for name in locations}
-    if documents:
-        records.put(KIND, documents)
+    if found := documents(locations, due):
+        records.put(KIND, found)
+
+
+def documents(locations: Iterable[str], due: dt.datetime) -> dict[str, str]:
+    """The records of kind ``lake_garbage`` that have files unlinked at ``due`` or later."""
+    return {f"{micros(due):020d}:{hashlib.sha256(name.encode()).hexdigest()[:16]}": name for name in locations}
 
 
 def unlink_due(records: Records, io: FileIO, now: dt.datetime) -> int:

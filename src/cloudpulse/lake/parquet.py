@@ -135,6 +135,11 @@ def time_bounds(file: DataFile) -> tuple[int, int]:
     return int.from_bytes(lower, "little", signed=True), int.from_bytes(upper, "little", signed=True)
 
 
+def partition_of(file: DataFile) -> tuple[dt.date, str]:
+    """The day and the event type of its rows."""
+    return _EPOCH + dt.timedelta(days=file.partition[0]), file.partition[1]
+
+
 def read(io: FileIO, file: DataFile) -> pa.Table:
     """All rows of a silver file."""
     with cast(Any, io.new_input(file.file_path).open()) as source:

@@ -54,6 +54,18 @@ class SqliteRecords:
         with self._database.write() as connection:
             return connection.executemany(_DELETE, [(kind, key) for key in keys]).rowcount
 
+    def exchange(self, removed: Mapping[str, Iterable[str]], documents: Mapping[str, Mapping[str, Any]]) -> None:
+        """Remove documents and write others, all or none."""
+        gone = [(kind, key) for kind, keys in removed.items() for key in keys]
+        rows = [
+            (kind, key, msgspec.json.encode(document))
+            for kind, group in documents.items()
+            for key, document in group.items()
+        ]
+        with self._database.write() as connection:
+            connection.executemany(_DELETE, gone)
+            connection.executemany(_PUT, rows)
+
     def close(self) -> None:
         """Give the file back."""
         self._database.close()
