@@ -7,7 +7,7 @@ from urllib.parse import quote
 import typer
 
 from cloudpulse.cli.admin import AsJson, print_json, print_list, shown_time
-from cloudpulse.cli.client import Client, connect
+from cloudpulse.cli.client import connect
 from cloudpulse.cli.options import Data, Token, Url
 from cloudpulse.cli.printable import printable
 from cloudpulse.cli.tables import console, table
@@ -15,6 +15,7 @@ from cloudpulse.settings import load
 
 PATH = "/v1/dlq"
 MOST = 1000
+LONG_SECONDS = 600.0
 FAILED = ("unknown", "expired", "would_fail")
 
 Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]…", help="Dead letters.", show_default=False)]
@@ -63,11 +64,9 @@ def redrive(
 ) -> None:
     """Have letters tried again, each once; exit 1 when one of them is not there or would fail."""
     with connect(load({"data": data}), url, token) as server:
-        wanted = _wanted(server, ids, every)
-        letters: list[dict[str, Any]] = []
-        for start in range(0, len(wanted), MOST):
-            body = {"ids": wanted[start : start + MOST], "dry_run": dry_run}
-            letters += server.request("POST", f"{PATH}/redrive", json=body).json()["letters"]
+        _check(ids, every)
+        body = {"all": True, "dry_run": dry_run} if every else {"ids": ids, "dry_run": dry_run}
+        letters = server.request("POST", f"{PATH}/redrive", json=body, timeout=LONG_SECONDS).json()["letters"]
     if as_json:
         print_json(letters)
     else:
@@ -87,21 +86,23 @@ def purge(
 ) -> None:
     """Give up the events of letters for good; the ledger counts them as purged."""
     with connect(load({"data": data}), url, token) as server:
-        wanted = _wanted(server, ids, every)
-        if wanted and not yes:
-            typer.confirm(f"Purge {len(wanted)} dead letters? Their events are gone then", abort=True)
-        for letter_id in wanted:
-            server.request("DELETE", f"{PATH}/{quote(letter_id)}")
-    typer.echo(f"{len(wanted)} dead letters are purged.")
+        _check(ids, every)
+        count = server.get(PATH)["total"] if every else len(ids or ())
+        if count and not yes:
+            typer.confirm(f"Purge {count} dead letters? Their events are gone then", abort=True)
+        purged = 0
+        while wanted := ids or [letter["id"] for letter in server.get(PATH, {"limit": MOST})["letters"]]:
+            for letter_id in wanted:
+                server.request("DELETE", f"{PATH}/{quote(letter_id)}")
+            purged += len(wanted)
+            if ids:
+                break
+    typer.echo(f"{purged} dead letters are purged.")
 
 
-def _wanted(server: Client, ids: list[str] | None, every: bool) -> list[str]:
+def _check(ids: list[str] | None, every: bool) -> None:
     if every == bool(ids):
         raise typer.BadParameter("name dead letters, or say --all.", param_hint="ID")
-    if not every:
-        return list(ids or ())
-    found = server.get(PATH, {"limit": MOST})
-    return [str(letter["id"]) for letter in found["letters"]]
 
 
 def _tell(letters: list[dict[str, Any]]) -> None:
