@@ -4,6 +4,7 @@ import datetime as dt
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from cloudpulse.engines.local.counters import SqliteCounters
@@ -72,6 +73,14 @@ def test_nothing_happened_yet(parts: Parts) -> None:
 def test_an_accepted_event_shows_before_the_speed_layer_has_seen_it(parts: Parts) -> None:
     parts.log.append(batch(Count("shop", MINUTE, "click", True, 3)))
     assert parts.snapshot().by_event_type == {"click": 3}
+
+
+def test_a_dead_letter_of_the_lake_that_is_tried_again_is_counted_already(parts: Parts) -> None:
+    """Guards mechanism 17; that of the counters shows as soon as it is in the journal."""
+    for redrive_of in (None, "lake:j:1", "speed:j:1"):
+        again = batch(Count("shop", MINUTE, "click", True, 3))
+        parts.log.append(msgspec.structs.replace(again, redrive_of=redrive_of))
+    assert parts.snapshot().total_events == 6
 
 
 def test_counters_and_journal_together_count_each_event_once(parts: Parts) -> None:

@@ -283,6 +283,20 @@ class TestConsistentView:
         world.log.append(damaged)
         assert total(world, "top_sessions") == 60
 
+    @pytest.mark.parametrize("query_type", ["event_count", "top_sessions"])
+    @pytest.mark.parametrize("tail_file", [False, True])
+    def test_a_dead_letter_of_the_counters_that_is_tried_again_is_in_the_lake_already(
+        self, world, query_type, tail_file
+    ):
+        """Guards mechanism 17; that of the lake is seen as soon as it is in the journal."""
+        accept(world, 1)
+        again = [batch_of([random_event(random.Random(seed), FIRST, NOW)]) for seed in (4, 5)]
+        world.log.append(msgspec.structs.replace(again[0], redrive_of="speed:j:1"))
+        world.log.append(msgspec.structs.replace(again[1], redrive_of="lake:j:1"))
+        if tail_file:
+            world.to_tail_file(0, 1)
+        assert total(world, query_type) == 61
+
 
 class TestCompleteUntil:
     def test_it_is_now_when_the_tail_is_in_the_answer(self, world):
