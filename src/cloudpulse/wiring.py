@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from cloudpulse.ops.ledger import LedgerService
     from cloudpulse.ports import AuditLog, Counters, DeadLetters, LogReader, Records
     from cloudpulse.serving.events import EventListService
+    from cloudpulse.serving.adhoc import SqlService
     from cloudpulse.serving.lookup import EventLookup
     from cloudpulse.serving.query import QueryService
     from cloudpulse.serving.realtime import RealtimeService
@@ -79,6 +80,7 @@ class Serving:
     counters: Counters
     query: QueryService
     event_list: EventListService
+    sql: SqlService
     realtime: RealtimeService
     ledger: LedgerService
     snapshots: SnapshotReader
@@ -127,6 +129,7 @@ class ApiServices:
     receiver: Receiver
     query: QueryService
     realtime: RealtimeService
+    sql: SqlService
     lookup: EventLookup
     event_list: EventListService
     ledger: LedgerService
@@ -179,10 +182,12 @@ def serving(settings: Settings) -> Serving:
     from cloudpulse.engines.local.records import SqliteRecords
     from cloudpulse.engines.local.warehouse import DuckDbWarehouse
     from cloudpulse.lake.snapshot import SnapshotReader
+    from cloudpulse.engines.local.isolated import IsolatedWarehouse
     from cloudpulse.ops.ledger import LedgerService
     from cloudpulse.serving.events import EventListService
     from cloudpulse.serving.execution import Executor
     from cloudpulse.serving.query import QueryService
+    from cloudpulse.serving.adhoc import SqlService
     from cloudpulse.serving.realtime import RealtimeService
 
     reader = SqliteLogReader(settings.data)
@@ -199,6 +204,7 @@ def serving(settings: Settings) -> Serving:
         event_list=EventListService(settings, executor, utc_now),
         realtime=RealtimeService(counters, reader, utc_now),
         ledger=LedgerService(settings, reader, snapshots, records, letters, warehouse),
+        sql=SqlService(settings, executor.tail, records, IsolatedWarehouse(settings), utc_now),
         snapshots=snapshots,
         letters=letters,
         records=records,

@@ -10,6 +10,7 @@ from cloudpulse.engines.local.counters import SqliteCounters
 from cloudpulse.engines.local.dead_letters import SqliteDeadLetters
 from cloudpulse.engines.local.event_log import SqliteEventLog, SqliteLogReader
 from cloudpulse.engines.local.id_index import RocksIdIndex
+from cloudpulse.engines.local.isolated import IsolatedWarehouse
 from cloudpulse.engines.local.jobs import SqliteJobs
 from cloudpulse.engines.local.records import SqliteRecords
 from cloudpulse.engines.local.secrets import SqliteSecrets
@@ -71,9 +72,9 @@ def secrets(engine: str, tmp_path: Path) -> Iterator[Secrets]:
     store.close()
 
 
-@pytest.fixture
-def warehouse(engine: str, tmp_path: Path) -> Iterator[Warehouse]:
-    store = {"local": DuckDbWarehouse}[engine](Settings(data=tmp_path))
+@pytest.fixture(params=[DuckDbWarehouse, IsolatedWarehouse])
+def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Warehouse]:
+    store = request.param(Settings(data=tmp_path))
     yield store
     store.close()
 

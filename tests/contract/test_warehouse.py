@@ -1,12 +1,18 @@
 import datetime as dt
+import os
+import socket
+import threading
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import zstandard
 
+from cloudpulse.engines.local.isolated import IsolatedWarehouse
 from cloudpulse.engines.local.warehouse import DuckDbWarehouse
-from cloudpulse.errors import QueryTimeout, StoreError, UserError
+from cloudpulse.engines.local.worker import ENDED
+from cloudpulse.errors import QueryCancelled, QueryTimeout, StoreError, UserError
 from cloudpulse.events.times import UTC
 from cloudpulse.ports import Limits, Relation, Warehouse
 from cloudpulse.settings import Settings
@@ -97,6 +103,62 @@ def test_a_damaged_file_is_our_fault(warehouse, lake):
         run(warehouse, "SELECT * FROM events", events=Relation([str(lake / "a.parquet")]))
 
 
+def test_a_statement_that_nobody_waits_for_ends(warehouse):
+    gone = threading.Event()
+    threading.Timer(0.2, gone.set).start()
+    with pytest.raises(QueryCancelled):
+        run(warehouse, SLOW, limits=Limits(cancelled=gone))
+    assert run(warehouse, "SELECT 1").rows == [(1,)]
+
+
+def test_one_that_is_given_up_before_it_begins_ends_too(warehouse):
+    gone = threading.Event()
+    gone.set()
+    with pytest.raises(QueryCancelled):
+        run(warehouse, SLOW, limits=Limits(cancelled=gone))
+
+
+def test_an_answer_over_its_bytes_is_refused(warehouse):
+    sql = "SELECT repeat('x', 1000) FROM range(100)"
+    assert len(run(warehouse, sql, limits=Limits(bytes=200_000)).rows) == 100
+    with pytest.raises(UserError, match="larger than 50,000 bytes"):
+        run(warehouse, sql, limits=Limits(bytes=50_000))
+
+
+def test_objects_in_files_have_the_columns_that_are_asked_for(warehouse, tmp_path):
+    folder = tmp_path / "bronze"
+    folder.mkdir()
+    lines = b'{"n": 1, "object": {"a": [1, 2]}, "other": 7}\n{"moment": "2026-03-09T14:22:31.402Z"}\n'
+    (folder / "a.ndjson.zst").write_bytes(zstandard.compress(lines))
+    (folder / "b.json").write_text('{\n "n": 3\n}\n')
+    columns = {"n": "BIGINT", "object": "VARCHAR", "moment": "TIMESTAMPTZ"}
+    memory = pa.table({"n": [4]})
+    relation = Relation([str(folder / "a.ndjson.zst"), str(folder / "b.json")], memory, columns)
+    rows = run(warehouse, "SELECT n, object, moment FROM raw ORDER BY n NULLS LAST", raw=relation).rows
+    moment = dt.datetime(2026, 3, 9, 14, 22, 31, 402_000, tzinfo=UTC)
+    assert rows == [(1, '{"a":[1,2]}', None), (3, None, None), (4, None, None), (None, None, moment)]
+
+
+@pytest.mark.parametrize(
+    ("sql", "value"),
+    [
+        ("SELECT INTERVAL 90 MINUTE", "01:30:00"),
+        ("SELECT UUID '01a1f8ae-942c-71d8-b8b0-809fda29c80e'", "01a1f8ae-942c-71d8-b8b0-809fda29c80e"),
+        ("SELECT TIMESTAMP_NS '2026-03-09 14:22:31.402000001'", "2026-03-09 14:22:31.402000001"),
+        ("SELECT MAP {'k': 1}", {"k": 1}),
+        ("SELECT sum(range) FROM range(3)", 3),
+    ],
+)
+def test_values_that_arrow_or_python_lack(warehouse, sql, value):
+    assert run(warehouse, sql).rows == [(value,)]
+
+
+@pytest.mark.parametrize("sql", ["SELECT TIMESTAMP 'infinity'", "SELECT [DATE '294247-01-10']"])
+def test_a_value_that_cannot_be_told_is_the_users_fault(warehouse, sql):
+    with pytest.raises(UserError, match="cast its column to VARCHAR"):
+        run(warehouse, sql)
+
+
 def test_a_statement_over_its_time_ends(warehouse):
     with pytest.raises(QueryTimeout, match="fewer days"):
         run(warehouse, SLOW, limits=Limits(seconds=0.2))
@@ -122,6 +184,21 @@ def test_it_answers_after_a_timeout(warehouse):
         "COPY (SELECT 1) TO 'lake/out.parquet'",
         "SELECT * FROM read_text('/etc/hostname')",
         "SELECT * FROM read_parquet('/tmp/elsewhere.parquet')",
+        "SELECT * FROM '/etc/passwd'",
+        "SELECT * FROM glob('/etc/*')",
+        "SELECT * FROM sniff_csv('/etc/passwd')",
+        "SELECT * FROM query('DROP VIEW events')",
+        "SELECT * FROM enable_logging(storage = 'file', storage_path = 'logs')",
+        "SELECT * FROM duckdb_extensions()",
+        "SELECT * FROM which_secret('s3://bucket', 's3')",
+        "SELECT * FROM 'https://example.org/x.parquet'",
+        "INSTALL httpfs",
+        "LOAD httpfs",
+        "PRAGMA enable_profiling",
+        "CALL pragma_version()",
+        "EXPLAIN ANALYZE SELECT 1",
+        "PREPARE p AS SELECT 1",
+        "SELECT getenv('HOME')",
     ],
 )
 def test_a_wrong_or_writing_statement_is_the_users_fault(warehouse, sql):
@@ -144,3 +221,83 @@ def test_what_a_killed_process_spilled_is_removed(tmp_path):
     assert warehouse.run("SELECT 1", (), {}, Limits()).rows == [(1,)]
     warehouse.close()
     assert not left.exists()
+
+
+def test_nothing_beside_the_folders_of_the_lake_is_read_or_written(warehouse, tmp_path, lake):
+    """The engine alone, without the guard in front: journals and secrets lie beside the lake."""
+    (tmp_path / "secrets.json").write_text('{"secret": "do not tell"}')
+    (lake / "link.json").symlink_to(tmp_path / "secrets.json")
+    before = {path for path in tmp_path.rglob("*") if "tmp" not in path.parts[len(tmp_path.parts) :]}
+    for path in (tmp_path / "secrets.json", lake / ".." / "secrets.json", tmp_path / "*.json", "~/.bashrc"):
+        for read in (f"read_text('{path}')", f"read_json('{path}')", f"read_csv('{path}')", f"'{path}'"):
+            with pytest.raises(UserError):
+                run(warehouse, f"SELECT * FROM {read}")
+    for sql in (
+        f"COPY (SELECT 1) TO '{lake}/out.parquet'",
+        f"ATTACH '{lake}/new.db'",
+        f"EXPORT DATABASE '{lake}/export'",
+        "SET allowed_directories = ['/']",
+        "SET enable_external_access = true",
+        "RESET lock_configuration",
+    ):
+        with pytest.raises(UserError):
+            run(warehouse, sql)
+    assert {path for path in tmp_path.rglob("*") if "tmp" not in path.parts[len(tmp_path.parts) :]} == before
+
+
+class TestIsolated:
+    @pytest.fixture
+    def isolated(self, tmp_path):
+        warehouse = IsolatedWarehouse(Settings(data=tmp_path, query_memory_bytes=64 * 1024 * 1024))
+        yield warehouse
+        warehouse.close()
+
+    @pytest.mark.parametrize(
+        "sql",
+        [
+            "SELECT length(repeat('x', 1000000000))",
+            "SELECT len(range(100000000))",
+            "SELECT length(format('{:>1000000000}', 'a'))",
+            "WITH RECURSIVE t AS (SELECT 'a' AS s UNION ALL SELECT s || s FROM t) SELECT max(length(s)) FROM t",
+        ],
+    )
+    def test_one_value_cannot_take_all_memory(self, isolated, sql):
+        with pytest.raises(UserError, match="more memory"):
+            run(isolated, sql, limits=Limits(seconds=60))
+        assert run(isolated, "SELECT 1").rows == [(1,)]
+
+    def test_what_no_interrupt_reaches_is_killed(self, isolated):
+        sql = "SELECT levenshtein(repeat('a', 1000000), repeat('b', 1000000))"
+        with pytest.raises(QueryTimeout):
+            run(isolated, sql, limits=Limits(seconds=0.5))
+        gone = threading.Event()
+        threading.Timer(0.2, gone.set).start()
+        with pytest.raises(QueryCancelled):
+            run(isolated, sql, limits=Limits(seconds=600, cancelled=gone))
+
+    def test_a_worker_that_died_in_between_is_not_missed(self, isolated):
+        run(isolated, "SELECT 1")
+        (process,) = isolated._idle
+        process._process.terminate()
+        with pytest.raises(UserError):
+            run(isolated, "SELECT 2")
+        assert run(isolated, "SELECT 3").rows == [(3,)]
+
+    def test_a_worker_that_has_ended_by_itself_is_replaced(self, isolated):
+        run(isolated, "SELECT 1")
+        (process,) = isolated._idle
+        with socket.socket(fileno=os.dup(process._line.fileno())) as line:
+            line.shutdown(socket.SHUT_WR)
+        assert process._process.wait() == ENDED
+        assert run(isolated, "SELECT 2").rows == [(2,)]
+
+    def test_workers_do_not_know_the_environment(self, isolated, monkeypatch):
+        monkeypatch.setenv("CLOUDPULSE_METRICS_TOKEN", "do-not-tell")
+        run(isolated, "SELECT 1")
+        (process,) = isolated._idle
+        assert b"do-not-tell" not in Path(f"/proc/{process._process.pid}/environ").read_bytes()
+
+    def test_nothing_is_left_of_rows_in_memory(self, isolated, tmp_path):
+        assert run(isolated, "SELECT n FROM events", events=Relation((), pa.table({"n": [1]}))).rows == [(1,)]
+        isolated.close()
+        assert not list((tmp_path / "tmp").rglob("*.arrow"))

@@ -54,6 +54,7 @@ class DuckDbWarehouse:
 
     def select(self, sql: str, parameters: Sequence[Any], relations: Mapping[str, Relation], limits: Limits) -> Table:
         """Run one SELECT, and leave the rows as they are."""
+        check_relations(relations)
         database = self._database()
         cursor = database.cursor()
         try:
@@ -82,6 +83,15 @@ class DuckDbWarehouse:
         with self._opening:
             if self._opened is database:
                 self._opened = None
+
+
+def check_relations(relations: Mapping[str, Relation]) -> None:
+    """Raise ValueError for what no caller may ask for."""
+    for name, relation in relations.items():
+        if not name.isidentifier():
+            raise ValueError(f"not a relation name: {name!r}")
+        if not relation.files and relation.rows is None:
+            raise ValueError(f"relation {name} has neither files nor rows")
 
 
 def to_rows(answer: Table) -> Rows:
@@ -179,16 +189,12 @@ def _tellable(result: duckdb.DuckDBPyRelation, columns: Sequence[tuple[str, str]
 
 def _create_view(cursor: duckdb.DuckDBPyConnection, name: str, relation: Relation) -> None:
     """A temporary view over exactly the files named, and the rows in memory beside them."""
-    if not name.isidentifier():
-        raise ValueError(f"not a relation name: {name!r}")
     parts = []
     if relation.files:
         parts.append(f"SELECT * FROM {_reader(relation)}")
     if relation.rows is not None:
         cursor.register(f"{name}_rows", relation.rows)
         parts.append(f"SELECT * FROM {name}_rows")
-    if not parts:
-        raise ValueError(f"relation {name} has neither files nor rows")
     cursor.execute(f"CREATE TEMP VIEW {name} AS {' UNION ALL BY NAME '.join(parts)}")
 
 
