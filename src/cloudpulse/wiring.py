@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from cloudpulse.ingest.limits import Gate
     from cloudpulse.ingest.receive import Receiver
     from cloudpulse.ingest.sequencer import Deliver, Sequencer
+    from cloudpulse.lake.commit import Lake
     from cloudpulse.lake.snapshot import SnapshotReader
     from cloudpulse.ops.dead_letters import DeadLetterService
     from cloudpulse.ops.jobs import JobService
@@ -148,6 +149,8 @@ class Pipeline:
     processor: SpeedProcessor
     writer: LakeWriter
     letters: SqliteDeadLetters
+    lake: Lake
+    records: Records
 
 
 def ingest(settings: Settings, deliver: Deliver, fatal: Callable[[], None]) -> Ingest:
@@ -242,12 +245,14 @@ def pipeline(settings: Settings) -> Pipeline:
     from cloudpulse.lake.commit import Lake
     from cloudpulse.speed.processor import SpeedProcessor
 
-    records = SqliteRecords(settings.data / RECORDS_FILE)
+    records, lake = SqliteRecords(settings.data / RECORDS_FILE), Lake(settings)
     return Pipeline(
         reader=SqliteLogReader(settings.data),
         processor=SpeedProcessor(SqliteCounters(settings.data / COUNTERS_FILE)),
-        writer=LakeWriter(settings, Lake(settings), records),
+        writer=LakeWriter(settings, lake, records),
         letters=SqliteDeadLetters(settings.data / RECORDS_FILE),
+        lake=lake,
+        records=records,
     )
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 
 from cloudpulse.settings import MIB, Settings
-from cloudpulse.wiring import Pipeline, utc_now
+from cloudpulse.wiring import TAIL_FOLDER, Pipeline, utc_now
 
 if TYPE_CHECKING:
     from cloudpulse.auth.rotation import Rotation
@@ -56,7 +56,10 @@ def job_runner(settings: Settings, runs: SqliteJobs, functions: Mapping[str, Job
 
 def job_functions(settings: Settings, parts: Pipeline, runs: SqliteJobs) -> dict[str, JobFunction]:
     """What the jobs of the pipeline call."""
+    from cloudpulse.batch.compact import Compactor
+    from cloudpulse.batch.retain import Retention
     from cloudpulse.batch.summary import Summariser
+    from cloudpulse.batch.sweep import sweep
     from cloudpulse.lake.snapshot import SnapshotReader
     from cloudpulse.ops import jobs
 
@@ -64,7 +67,14 @@ def job_functions(settings: Settings, parts: Pipeline, runs: SqliteJobs) -> dict
         snapshots, open_warehouse = SnapshotReader(settings), partial(_warehouse, settings)
         return Summariser(settings.data, snapshots, parts.reader, parts.writer.hurry, open_warehouse).run(now)
 
-    return {"summarise": summarise, "expire": lambda _, now: jobs.expire(runs, now)}
+    keep = (settings, parts.lake, parts.records)
+    return {
+        "compact": lambda _, now: Compactor(*keep, utc_now).run(now),
+        "retain": lambda _, now: Retention(*keep, utc_now).run(now),
+        "sweep": lambda _, now: sweep(*keep, settings.data / TAIL_FOLDER, now),
+        "summarise": summarise,
+        "expire": lambda _, now: jobs.expire(runs, now),
+    }
 
 
 def _warehouse(settings: Settings) -> AbstractContextManager[Warehouse]:

@@ -8,6 +8,8 @@ from cloudpulse.engines.local.jobs import SqliteJobs
 from cloudpulse.errors import NotFound, StoreError
 from cloudpulse.ops import jobs as ops
 from cloudpulse.ops.jobs import JOBS, Job, JobService, last_slot, next_slot, put_due_in_line
+from cloudpulse.settings import Settings
+from cloudpulse.wiring import pipeline
 from cloudpulse.wiring_jobs import job_functions
 
 NIGHT = dt.datetime(2026, 11, 20, 0, 5, tzinfo=dt.UTC)
@@ -151,8 +153,7 @@ def test_history_expires(runs):
 
 
 def test_every_job_is_bound_to_a_function(tmp_path, runs):
-    from cloudpulse.settings import Settings
-
-    functions = job_functions(Settings(data=tmp_path), None, runs)
+    settings = Settings(data=tmp_path)
+    functions = job_functions(settings, pipeline(settings), runs)
     assert set(functions) == {job.name for job in JOBS if job.process == "pipeline"}
     assert len({job.name for job in JOBS}) == len(JOBS)

@@ -22,7 +22,7 @@ def sweep(settings: Settings, lake: Lake, records: Records, tail_folder: Path, n
         for name, found in (
             ("lake_files", lake.orphans(now)),
             ("bronze_objects", orphans.unlisted_objects(data, records, now)),
-            ("temporary_files", orphans.temporary_files(data, tail_folder, now)),
+            ("temporary_files", orphans.temporary_files(data, tail_folder.resolve(), now)),
         ):
             done[name] = len(orphans.hand_over(records, found, due))
         done["unlinked"] = lake.collect_garbage(records, now)
