@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from cloudpulse.ops.jobs import JobService
     from cloudpulse.ops.ledger import LedgerService
     from cloudpulse.ports import AuditLog, Counters, DeadLetters, LogReader, Records
-    from cloudpulse.serving.events import EventListService
     from cloudpulse.serving.adhoc import SqlService
+    from cloudpulse.serving.events import EventListService
     from cloudpulse.serving.lookup import EventLookup
     from cloudpulse.serving.query import QueryService
     from cloudpulse.serving.realtime import RealtimeService
@@ -80,8 +80,8 @@ class Serving:
     reader: LogReader
     counters: Counters
     query: QueryService
-    event_list: EventListService
     sql: SqlService
+    event_list: EventListService
     realtime: RealtimeService
     ledger: LedgerService
     snapshots: SnapshotReader
@@ -129,8 +129,8 @@ class ApiServices:
     sign_ins: SignInThrottle
     receiver: Receiver
     query: QueryService
-    realtime: RealtimeService
     sql: SqlService
+    realtime: RealtimeService
     lookup: EventLookup
     event_list: EventListService
     ledger: LedgerService
@@ -182,15 +182,15 @@ def serving(settings: Settings) -> Serving:
     from cloudpulse.engines.local.counters import SqliteCounters
     from cloudpulse.engines.local.dead_letters import SqliteDeadLetters
     from cloudpulse.engines.local.event_log import SqliteLogReader
+    from cloudpulse.engines.local.isolated import IsolatedWarehouse
     from cloudpulse.engines.local.records import SqliteRecords
     from cloudpulse.engines.local.warehouse import DuckDbWarehouse
     from cloudpulse.lake.snapshot import SnapshotReader
-    from cloudpulse.engines.local.isolated import IsolatedWarehouse
     from cloudpulse.ops.ledger import LedgerService
+    from cloudpulse.serving.adhoc import SqlService
     from cloudpulse.serving.events import EventListService
     from cloudpulse.serving.execution import Executor
     from cloudpulse.serving.query import QueryService
-    from cloudpulse.serving.adhoc import SqlService
     from cloudpulse.serving.realtime import RealtimeService
 
     reader = SqliteLogReader(settings.data)
@@ -204,10 +204,10 @@ def serving(settings: Settings) -> Serving:
         reader=reader,
         counters=counters,
         query=QueryService(settings, executor),
+        sql=SqlService(settings, executor.tail, records, IsolatedWarehouse(settings), utc_now),
         event_list=EventListService(settings, executor, utc_now),
         realtime=RealtimeService(counters, reader, utc_now),
         ledger=LedgerService(settings, reader, snapshots, records, letters, warehouse),
-        sql=SqlService(settings, executor.tail, records, IsolatedWarehouse(settings), utc_now),
         snapshots=snapshots,
         letters=letters,
         records=records,
