@@ -11,8 +11,8 @@ from cloudpulse.api.guards import ADMIN
 from cloudpulse.ops.jobs import JobState
 from cloudpulse.ports import JobRun
 
-Name = Annotated[str, PathParameter(description="The job's name.")]
-RunId = Annotated[str, PathParameter(description="The id of a run.")]
+Name = Annotated[str, PathParameter(max_length=64, description="The job's name.")]
+RunId = Annotated[str, PathParameter(max_length=128, description="The id of a run.")]
 Limit = Annotated[int, QueryParameter(ge=1, le=1000, description="Runs at most.")]
 
 
