@@ -235,4 +235,6 @@ def test_new_signing_secrets_on_demand(http, services, bearer):
     kids = {jwt.get_unverified_header(one["Authorization"].split()[1])["kid"] for one in (admin, bearer("admin"))}
     assert len(kids) == 2
     assert http.get("/v1/clients", headers=admin).status_code == 200
-    assert noted(services) == [("client/probe", "signing_rotated", name, "done") for name in ("signing", "user_signing")]
+    assert noted(services) == [
+        ("client/probe", "signing_rotated", name, "done") for name in ("signing", "user_signing")
+    ]
