@@ -209,6 +209,21 @@ def test_a_merge_of_the_writer_meanwhile_makes_it_try_again(world, monkeypatch):
     assert on_disk == {file.path for file in world.files()} | waiting, "files of the refused merge stay"
 
 
+def test_jobs_that_rewrite_the_lake_wait_for_each_other(world):
+    """Guards mechanism 11: one lease, beside the lock that the writer takes."""
+    for _ in range(6):
+        world.add(10)
+    job = threading.Thread(target=world.compact)
+    with world.lake.lease:
+        job.start()
+        world.add(10)
+        job.join(0.3)
+        assert job.is_alive()
+        assert len(world.files()) == 7
+    job.join(30)
+    assert len(world.files()) == 1
+
+
 def test_replaced_files_stay_for_queries_that_run(world):
     """Guards mechanism 12: whoever has seen the old snapshot can read its files for unlink_delay_seconds."""
     for _ in range(6):

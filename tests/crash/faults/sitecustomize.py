@@ -42,7 +42,11 @@ POINTS = {
     "cloudpulse.lake.parquet": {"write_partitions": "silver.files"},
     "pyiceberg.table": {"Transaction.commit_transaction": "iceberg.commit"},
     "pyiceberg.catalog.sql": {"SqlCatalog.commit_table": "iceberg.swap"},
-    "cloudpulse.lake.commit": {"Lake.merge_small_files": "lake.merge"},
+    "cloudpulse.lake.commit": {
+        "Lake.merge_small_files": "lake.merge",
+        "rewrite": "lake.rewrite",
+        "Lake.swap": "lake.swap",
+    },
     "cloudpulse.lake.garbage": {"remember": "garbage.remember"},
     "cloudpulse.engines.local.jobs": {"SqliteJobs.begin": "job.begin", "SqliteJobs.finish": "job.finish"},
     "cloudpulse.batch.summary": {"summarise": "job.work", "write_summary": "summary.write"},
