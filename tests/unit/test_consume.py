@@ -12,12 +12,13 @@ from lake_samples import event, lines
 from structlog.testing import capture_logs
 
 from cloudpulse.batch.writer import LakeWriter
+from cloudpulse.engines.local.counters import SqliteCounters
 from cloudpulse.engines.local.dead_letters import SqliteDeadLetters
 from cloudpulse.engines.local.event_log import SqliteEventLog, SqliteLogReader
 from cloudpulse.engines.local.records import SqliteRecords
 from cloudpulse.entrypoints import chunks, consume
 from cloudpulse.entrypoints.chunks import ChunkSource
-from cloudpulse.entrypoints.consume import LakeLayer, Loop
+from cloudpulse.entrypoints.consume import LakeLayer, Loop, SpeedLayer
 from cloudpulse.entrypoints.letters import Letters
 from cloudpulse.errors import StoreError
 from cloudpulse.events import codec
@@ -26,6 +27,7 @@ from cloudpulse.lake.chunk import Chunk
 from cloudpulse.lake.commit import Lake
 from cloudpulse.lake.tables import SILVER
 from cloudpulse.settings import Settings
+from cloudpulse.speed.processor import SpeedProcessor
 
 NOW = dt.datetime(2026, 3, 9, 14, 22, 31, tzinfo=dt.UTC)
 LINE = (
@@ -347,3 +349,38 @@ def test_a_next_try_that_nobody_can_decode_fails_its_own_consumer_alone(parts: P
     parts.run(layer, until=2)
     newest = parts.kept.list()[-1]
     assert (newest.position.seq, newest.attempts, newest.redrive_of) == (2, 6, f"lake:{letter}")
+
+
+def test_a_batch_is_not_passed_before_what_stands_before_it(parts: Parts) -> None:
+    """Guards mechanism 17: to set the second aside fails for the sake of the first, which was only gathered."""
+    for number in range(3):
+        parts.log.append(batch(b"damaged" if number == 1 else None))
+
+    class Gathering(Recorder):
+        def take(self, chunk: Chunk, settle: bool) -> None:
+            super().take(chunk, settle=False)
+            if settle:
+                self.idle()
+
+        def idle(self) -> None:
+            if 1 in self.taken:
+                raise ValueError("of a commit")
+            super().idle()
+
+    layer = Gathering()
+    parts.run(layer, until=3)
+    assert (layer.durable, sorted(parts.parked())) == ([3], [1, 2])
+
+
+@pytest.mark.parametrize(("redrive_of", "files"), [(None, 1), ("speed:j:1", 0)])
+def test_rows_that_the_lake_has_are_left_for_no_reader(
+    parts: Parts, tmp_path: Path, redrive_of: str | None, files: int
+) -> None:
+    """Guards mechanism 17: what the counters alone must try again is not in the tail."""
+    parts.log.append(msgspec.structs.replace(batch(), redrive_of=redrive_of))
+    counters = SqliteCounters(tmp_path / "counters.db")
+    layer = SpeedLayer(SpeedProcessor(counters), parts.reader, parts.letters, tmp_path / "tail", lambda: NOW)
+    layer.take(parts.source.next(0, "speed"), settle=False)
+    counters.close()
+    assert layer.stored() == 1
+    assert len(list((tmp_path / "tail").glob("*.arrow"))) == files

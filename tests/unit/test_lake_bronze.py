@@ -4,6 +4,7 @@ import datetime as dt
 import hashlib
 import os
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -51,6 +52,14 @@ def test_every_batch_lies_under_the_hour_of_its_receipt(moments):
         hours = {f"{received[each.seq - 1]:bronze/year=%Y/month=%m/day=%d/hour=%H}" for each in held}
         assert hours == {file.path.rpartition("/")[0]}
         assert (file.first, file.last, file.n) == (held[0].seq, held[-1].seq, len(held))
+
+
+def test_next_tries_of_dead_letters_lie_apart():
+    """Guards mechanism 17: their lines are older, and a lost id index passes old objects over as a whole."""
+    group = batches(1, 4)
+    group[1:3] = [msgspec.structs.replace(each, redrive_of=f"lake:j:{each.seq}") for each in group[1:3]]
+    objects = bronze.plan(JOURNAL, group, STORED_AT)
+    assert [(file.first, file.last, file.n) for file, _ in objects] == [(1, 1, 2), (2, 3, 4), (4, 4, 2)]
 
 
 def test_an_object_holds_the_lines_as_they_were_accepted(tmp_path, records):

@@ -208,13 +208,12 @@ class Loop(threading.Thread):
         if self._is_dirty:
             self._layer.restart()
             self._is_dirty = False
-        after = self._layer.position()
-        # What stood before it may have to be taken again first.
-        if self._condemned is not None and self._condemned[0].seq == after + 1:
+        if self._condemned is not None:
             self._set_aside(*self._condemned)
             self._condemned = None
             return True
         self._reap()
+        after = self._layer.position()
         self._is_narrow = after < self._narrow_through
         self._limit = self._limit if self._is_narrow else CHUNK_BATCHES
         self._chunk = self._source.next(after, self._layer.name, self._limit)
@@ -244,10 +243,12 @@ class Loop(threading.Thread):
         if isinstance(exc, ServiceError | OSError):
             self._failed_at = [] if condemned else self._failed_at
             return wait
-        if condemned is not None:
+        if condemned is not None and self._layer.stored() == condemned[0].seq - 1:
             return self._blame(condemned[0], exc)
         if self._is_narrow and self._chunk is not None and len(self._chunk.batches) == 1:
             return self._blame(self._chunk.batches[0], exc)
+        # Also when setting one aside has failed for the sake of what was gathered before it.
+        self._failed_at = []
         return 0.0 if self._narrow() else wait
 
     def _narrow(self) -> bool:
