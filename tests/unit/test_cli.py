@@ -157,12 +157,12 @@ def test_a_lost_connection_is_tried_again_once_there_was_one(server, client, nap
 
 
 def test_a_token_that_ended_is_renewed(server):
-    tokens = iter(["first", "second"])
+    tokens = iter(["token-one", "token-two"])
     with Client(server.url, lambda: next(tokens)) as client:
         client.get("/readyz")
         server.script = [(401, {}, {"detail": "expired"})]
         client.get("/readyz")
-    assert server.tokens == ["first", "first", "second"]
+    assert server.tokens == ["token-one", "token-one", "token-two"]
 
 
 def test_a_batch_over_the_limit_is_halved(server, client):
