@@ -81,6 +81,7 @@ ORDINARY = frozenset(
         "desktop",
         "origin",
         "remove",
+        "filter",
     }
 )
 """Values that logs hold for other reasons."""
