@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+import query_world
 from lake_samples import JOURNAL, NOW
 from silver_rows import silver_rows
 
@@ -296,6 +297,39 @@ def test_who_asks_all_the_time_never_sees_a_wrong_count(world, small_parts):
     assert not errors
     assert len(seen) > 3
     assert sum(world.ids().values()) == len(world.ids()) == 300 + 25 * 60
+
+
+def test_queries_over_lake_and_tail_are_right_all_the_while(tmp_path, small_parts):
+    """Guards mechanism 12: statements that open files while these are replaced."""
+    world = query_world.World(tmp_path)
+    rng, first = random.Random(2), query_world.NOW - dt.timedelta(days=2)
+    records = SqliteRecords(tmp_path / "records.db")
+    compactor = Compactor(world.settings, world.lake, records, lambda: query_world.NOW)
+    stop, wrong, accepted, asked = threading.Event(), [], [0], [0]
+
+    def ask():
+        while not stop.is_set():
+            least = accepted[0]
+            rows = world.rows("breakdown", "2026-03-30", "2026-04-02", by="source")
+            asked[0] += 1
+            if not least <= (found := sum(row["event_count"] for row in rows)) <= accepted[0] + 40:
+                wrong.append((least, found))
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    try:
+        for seq in range(1, 11):
+            world.accept([query_world.random_event(rng, first, first + dt.timedelta(days=1)) for _ in range(40)])
+            accepted[0] += 40
+            world.to_lake(seq)
+            compactor.run(query_world.NOW)
+    finally:
+        stop.set()
+        thread.join()
+        world.close()
+    assert not wrong
+    assert asked[0] > 3
+    assert len(world.snapshots.current().files) < 10 * 6
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
