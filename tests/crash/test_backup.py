@@ -94,6 +94,6 @@ def test_a_second_backup_shares_what_has_not_changed_and_one_that_is_killed_leav
     assert not list(backup.glob(".*"))
     shared = [path for path in server.data.glob("bronze/**/*.zst") if path.stat().st_nlink == 2]
     assert shared
-    known = json.loads((server.data / "backups.json").read_bytes())
-    assert known == {str(backup): second["taken_at"]}
+    known = json.loads((server.data / "copies.json").read_bytes())
+    assert known == {str(backup): {"kind": "backup", "at": second["taken_at"]}}
     assert query(server.data / "journal.db", "PRAGMA integrity_check") == [("ok",)]

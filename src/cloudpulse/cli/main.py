@@ -24,6 +24,8 @@ COMMANDS = {
     "realtime": "realtime",
     "status": "status",
     "verify": "verify",
+    "export": "export",
+    "doctor": "doctor",
     "backup": "backup",
     "restore": "restore",
     "dlq": "dead_letters",

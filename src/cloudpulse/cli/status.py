@@ -44,11 +44,11 @@ def _state(client: Client) -> dict[str, Any]:
         "ready": answer.is_success,
         "reason": None if answer.is_success else answer.json().get("detail"),
         "counts": ledger["ledger"],
-        "gauges": _gauges(client.request("GET", "/metrics").text),
+        "gauges": gauges(client.request("GET", "/metrics").text),
     }
 
 
-def _gauges(text: str) -> dict[str, float]:
+def gauges(text: str) -> dict[str, float]:
     """The unlabelled metrics that are no counters."""
     found = {match["name"]: float(match["value"]) for match in _METRIC.finditer(text)}
     return {name: value for name, value in found.items() if not name.endswith(("_total", "_created"))}

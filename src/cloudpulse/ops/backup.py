@@ -12,7 +12,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-import msgspec
 import structlog
 
 from cloudpulse import __version__
@@ -21,14 +20,14 @@ from cloudpulse.events.model import Position
 from cloudpulse.events.times import rfc3339
 from cloudpulse.lake import bronze
 from cloudpulse.lake.bronze import BronzeFile
-from cloudpulse.lake.fileio import local_path, write_durably
+from cloudpulse.lake.fileio import local_path
 from cloudpulse.lake.snapshot import Snapshot
+from cloudpulse.ops import copies
 from cloudpulse.ops.ledger import LedgerService
 from cloudpulse.ops.vault import FORMAT, Entry, Manifest, Vault
 from cloudpulse.ports import Counters, LogReader, Records
 
 TRIES = 5
-BACKUPS_FILE = "backups.json"
 JOURNAL = "journal.db"
 CATALOG = "lake/catalog.db"
 ORDER = ("jobs.db", CATALOG, "records.db", "counters.db")
@@ -77,7 +76,7 @@ class Backup:
                 warnings=warnings,
             )
             vault.finish(manifest)
-        self._remember(vault.folder, manifest)
+        copies.remember(self._data, folder, "backup", now)
         return manifest
 
     def _gather(self, vault: Vault) -> tuple[list[Entry], list[str]]:
@@ -122,12 +121,6 @@ class Backup:
             except FileNotFoundError:
                 continue  # one that was there for a moment
 
-    def _remember(self, folder: Path, manifest: Manifest) -> None:
-        """Tell the data folder where its backups are: for ``doctor``, and for those who erase."""
-        path = self._data / BACKUPS_FILE
-        known = known_backups(self._data) | {str(folder): manifest.taken_at}
-        write_durably(path, msgspec.json.encode(known))
-
 
 def contents(
     lake: Sequence[str],
@@ -151,14 +144,6 @@ def contents(
 
 class _UnevenError(Exception):
     """The copies of the stores do not belong together, or the folder itself has a gap."""
-
-
-def known_backups(data: Path) -> dict[str, str]:
-    """Folder → when the newest backup of this data folder was taken there."""
-    try:
-        return msgspec.json.decode((data / BACKUPS_FILE).read_bytes(), type=dict[str, str])
-    except (FileNotFoundError, msgspec.MsgspecError):
-        return {}
 
 
 def _walk(data: Path) -> Iterable[Path]:

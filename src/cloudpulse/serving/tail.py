@@ -124,6 +124,17 @@ class TailReader:
             found += [batch for batch in read if batch.seq in wanted]
         return found
 
+    def stream(self, view: View) -> Iterator[pa.Table]:
+        """All rows of the tail, batch by batch, in bounded memory; raises ``LogTrimmed`` as ``rows``."""
+        wanted = {seq for seq, _, _ in view.digests}
+        after = view.after
+        while wanted and after < max(wanted):
+            read = self._log.read(after, max_events=1)
+            if not read:
+                raise LogTrimmed("The log changed while it was read; try again.")
+            after = read[-1].seq
+            yield from (self._to_rows(batch) for batch in read if batch.seq in wanted)
+
     def _decode(self, journal: str, wanted: Sequence[int]) -> list[pa.Table]:
         """Batches that the pipeline has not decoded yet."""
         found = {seq: self._decoded.get((journal, seq)) for seq in wanted}
