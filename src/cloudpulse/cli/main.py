@@ -21,6 +21,7 @@ COMMANDS = {
     "seed": "seed",
     "import": "imports",
     "query": "query",
+    "sql": "sql",
     "realtime": "realtime",
     "status": "status",
     "verify": "verify",

@@ -8,7 +8,7 @@ import typer
 from cloudpulse.cli.client import connect
 from cloudpulse.cli.options import Data, Token, Url
 from cloudpulse.cli.printable import json_text
-from cloudpulse.cli.tables import console, table
+from cloudpulse.cli.tables import console, show_answer
 from cloudpulse.settings import load
 
 QueryType = Literal["event_count", "timeseries", "top_sessions", "errors", "breakdown", "uniques"]
@@ -72,16 +72,4 @@ def query(
     if as_json:
         typer.echo(json_text(response.text))
     else:
-        _show(response.json())
-
-
-def _show(answer: dict[str, Any]) -> None:
-    out = console()
-    if answer["results"]:
-        out.print(table(answer["results"]))
-    more = ", more were left out" if answer["truncated"] else ""
-    out.print(
-        f"[dim]{answer['rows_returned']:,} rows{more} · {answer['execution_ms']:,} ms · "
-        f"{answer['scanned_bytes']:,} bytes scanned · complete until {answer['complete_until']}[/dim]",
-        highlight=False,
-    )
+        show_answer(console(), response.json())

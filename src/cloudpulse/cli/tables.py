@@ -38,6 +38,18 @@ def table(rows: Sequence[Mapping[str, Any]]) -> Table:
     return made
 
 
+def show_answer(out: Console, answer: Mapping[str, Any]) -> None:
+    """The answer to a query: its rows, and what they cost."""
+    if answer["results"]:
+        out.print(table(answer["results"]))
+    more = ", more were left out" if answer["truncated"] else ""
+    out.print(
+        f"[dim]{answer['rows_returned']:,} rows{more} · {answer['execution_ms']:,} ms · "
+        f"{answer['scanned_bytes']:,} bytes scanned · complete until {answer['complete_until']}[/dim]",
+        highlight=False,
+    )
+
+
 def _cell(value: Any) -> Text:
     """Not a plain string: rich would take what stands in brackets for markup."""
     if value is None:

@@ -8,7 +8,7 @@ engine cannot read into it what was not checked here. The engine itself is locke
 import datetime as dt
 import logging
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import ClassVar
 
 import msgspec
@@ -25,6 +25,11 @@ MAX_NODES = 10_000
 """The parser tries again what it has misread: some statements of 200 characters would take it minutes."""
 _NOW = {"now": "TIMESTAMPTZ", "today": "DATE"}
 _TABLE_ARGUMENTS = frozenset({"this", "alias", "joins"})
+_VALUES = frozenset(
+    {f"current_{name}" for name in ("catalog", "date", "role", "schema", "time", "timestamp", "user")}
+    | {"localtime", "localtimestamp", "session_user"}
+)
+"""What the engine takes for functions where there is no such column, also in quotes."""
 _WITH_IGNORE_NULLS = ("LAG", "LEAD", "FIRST_VALUE", "LAST_VALUE", "NTH_VALUE")
 _WORD = re.compile("[A-Za-z_][A-Za-z0-9_]*")
 _NUMBER = re.compile("[0-9]*[.]?[0-9]*([eE][+-]?[0-9]+)?")
@@ -89,6 +94,8 @@ def _check_node(node: exp.Expr) -> None:
         raise UserError(f"{type(node).__name__} is not allowed in a statement.")
     if isinstance(node, exp.Anonymous) and node.name.lower() not in FUNCTIONS:
         raise UserError(f"The function {node.name[:64].lower()} is not allowed.")
+    if isinstance(node, exp.Column) and node.name.lower() in _VALUES:
+        raise UserError(f"{node.name} is not allowed; there is now().")
     if isinstance(node, exp.Var) and not _WORD.fullmatch(node.name):
         raise UserError(f"{node.name[:64]!r} is no word that is known here.")
     if isinstance(node, exp.Literal) and not node.is_string and not _NUMBER.fullmatch(node.name):
@@ -117,12 +124,18 @@ def _ctes_in_sight(table: exp.Table) -> Iterator[str]:
     """Names of the CTEs that a table can mean where it stands: beyond their reach such a name means something else."""
     node: exp.Expr = table
     while (parent := node.parent) is not None:
+        with_ = parent.args.get("with_")
         if isinstance(parent, exp.With):
             place = next(place for place, cte in enumerate(parent.expressions) if cte is node)
-            yield from (cte.alias.lower() for cte in parent.expressions[: place + bool(parent.recursive)])
-        elif (with_ := parent.args.get("with_")) is not None and with_ is not node:
-            yield from (cte.alias.lower() for cte in with_.expressions)
+            yield from _names(parent.expressions[: place + bool(parent.recursive)])
+        elif with_ is not None and with_ is not node:
+            yield from _names(with_.expressions)
         node = parent
+
+
+def _names(ctes: Iterable[exp.Expr]) -> Iterator[str]:
+    """In small letters, as the engine makes them: those of ASCII only, while Python would make k of the Kelvin sign."""
+    return (cte.alias.lower() for cte in ctes if cte.alias.isascii())
 
 
 def _fix_time(node: exp.Expr, now: dt.datetime) -> exp.Expr:
