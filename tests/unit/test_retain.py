@@ -136,6 +136,16 @@ def test_bronze_stays_while_ids_may_be_read_from_it(world):
     assert min(stored) >= days_ago(world.settings.dedup_window_days).timestamp() * 1_000_000
 
 
+def test_days_without_events_pass_too(world):
+    world = world(retain_days=2)
+    assert world.retain() == {"events": 0, "bronze_objects": 0}
+    world.live(1)
+    assert world.retain(NOW + dt.timedelta(days=1))["events"] == 0
+    assert world.lake.retired().before["click"] == days_ago(1).date()
+    assert world.report().gaps == []
+    assert world.lake._table.refresh().scan().to_arrow().num_rows == 12
+
+
 def test_what_went_is_unlinked_late(world):
     """Guards mechanism 12: a query that has begun still reads it."""
     world = world(retain_days=9)
