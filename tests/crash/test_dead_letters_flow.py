@@ -176,7 +176,7 @@ def test_a_letter_comes_back_once_whenever_a_process_dies(world: World) -> None:
             world.server.arm(point)
         world.redrive(ids=[letter["id"] for letter in letters])
         until(lambda points=points: all(map(world.server.has_fired, points)), f"deaths at {points}")
-        until(lambda: not query(world.server.data / "records.db", "SELECT id FROM dead_letters"), "no letter is left")
+        until(lambda: not query(world.server.data / "records.db", "SELECT id FROM letters"), "no letter is left")
         check(world.server, world.truth)
 
 

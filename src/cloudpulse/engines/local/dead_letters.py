@@ -12,20 +12,20 @@ from cloudpulse.ports import DeadLetter
 
 # The letter stands before its events: a list then reads no page of theirs.
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS dead_letters (
+CREATE TABLE IF NOT EXISTS letters (
     id TEXT PRIMARY KEY, consumer TEXT NOT NULL, journal TEXT NOT NULL, seq INTEGER NOT NULL,
     parked_at INTEGER NOT NULL, letter BLOB NOT NULL, batch BLOB NOT NULL);
 """
-_PARK = "INSERT OR REPLACE INTO dead_letters VALUES (?, ?, ?, ?, ?, ?, ?)"
+_PARK = "INSERT OR REPLACE INTO letters VALUES (?, ?, ?, ?, ?, ?, ?)"
 _LIST = """
-SELECT letter FROM dead_letters WHERE :consumer IS NULL OR consumer = :consumer
+SELECT letter FROM letters WHERE :consumer IS NULL OR consumer = :consumer
 ORDER BY parked_at, consumer, journal, seq
 """
-_SHOW = "SELECT letter FROM dead_letters WHERE id = ?"
-_BATCH = "SELECT batch FROM dead_letters WHERE id = ?"
-_REMOVE = "DELETE FROM dead_letters WHERE id = ?"
-_FORGET = "DELETE FROM dead_letters WHERE consumer = ?"
-_FORGET_ABOVE = "DELETE FROM dead_letters WHERE consumer = ? AND journal = ? AND seq > ?"
+_SHOW = "SELECT letter FROM letters WHERE id = ?"
+_BATCH = "SELECT batch FROM letters WHERE id = ?"
+_REMOVE = "DELETE FROM letters WHERE id = ?"
+_FORGET = "DELETE FROM letters WHERE consumer = ?"
+_FORGET_ABOVE = "DELETE FROM letters WHERE consumer = ? AND journal = ? AND seq > ?"
 _MOVED = "SELECT document FROM records WHERE kind = 'ledger' AND key = ?"
 _MOVE = "INSERT OR REPLACE INTO records VALUES ('ledger', ?, ?)"
 
