@@ -3,10 +3,15 @@
 import json
 
 import pytest
+from typer.testing import CliRunner
 
 from cloudpulse import __version__
+from cloudpulse.cli.main import app
+from cloudpulse.entrypoints.supervise import Supervisor
 from cloudpulse.ops import data_version
 from cloudpulse.ops.data_version import OtherVersion, bring_up_to_date, check
+from cloudpulse.settings import Settings
+from cloudpulse.wiring import local_tokens
 
 
 def refuse(folder):
@@ -61,3 +66,26 @@ def test_a_half_restored_folder_is_refused(tmp_path):
     (tmp_path / data_version.UNFINISHED).touch()
     with pytest.raises(OtherVersion, match="restore again"):
         bring_up_to_date(tmp_path, refuse)
+
+
+def test_nothing_starts_on_a_newer_folder_or_reads_it(tmp_path):
+    (tmp_path / "version").write_text('{"format": 2, "product": "7.3.1"}')
+    (tmp_path / "secrets.db").touch()
+    for command in (["up", "--port", "0"], ["verify"], ["backup", str(tmp_path.with_name("backup"))]):
+        done = CliRunner().invoke(app, [*command, "--data", str(tmp_path)])
+        assert (done.exit_code, "7.3.1" in done.stderr, __version__ in done.stderr) == (1, True, True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["lock", "secrets.db", "version"]
+
+
+def test_the_first_start_of_a_newer_version_takes_a_backup_beside_the_folder(tmp_path, monkeypatch):
+    data = tmp_path / "data"
+    local_tokens(Settings(data=data)).issue("c", (), "default", 60)
+    steps = []
+    monkeypatch.setattr(data_version, "FORMAT", 2)
+    monkeypatch.setattr(data_version, "MIGRATIONS", {2: steps.append})
+    supervisor = Supervisor({"data": str(data), "port": 0})
+    for handle in (supervisor._lock, supervisor._listener):
+        handle.close()
+    [backup] = tmp_path.glob("data-format-1-*")
+    paths = {file["path"] for file in json.loads((backup / "manifest.json").read_text())["files"]}
+    assert (steps, check(data), "secrets.db" in paths) == ([data], 2, True)

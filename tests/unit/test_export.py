@@ -170,6 +170,7 @@ def test_what_is_rewritten_meanwhile_is_read_again_and_nothing_twice(world, tmp_
 
     monkeypatch.setattr(tail, "stream", move)
     with (tmp_path / "out").open("w+b") as file:
+        file.write(b"what a longer try has left\n" * 100_000)
         events = Exporter(tail).write((NOW - 3 * DAY).date(), NOW.date(), None, "ndjson", file)
     found = Counter(json.loads(line)["event_id"] for line in (tmp_path / "out").read_bytes().splitlines())
     assert (events, len(tries), set(found.values())) == (720, 1, {1})
