@@ -1,12 +1,12 @@
 """The version of a data folder."""
 
 import json
+import subprocess
+import sys
 
 import pytest
-from typer.testing import CliRunner
 
 from cloudpulse import __version__
-from cloudpulse.cli.main import app
 from cloudpulse.entrypoints.supervise import Supervisor
 from cloudpulse.ops import data_version
 from cloudpulse.ops.data_version import OtherVersion, bring_up_to_date, check
@@ -72,8 +72,9 @@ def test_nothing_starts_on_a_newer_folder_or_reads_it(tmp_path):
     (tmp_path / "version").write_text('{"format": 2, "product": "7.3.1"}')
     (tmp_path / "secrets.db").touch()
     for command in (["up", "--port", "0"], ["verify"], ["backup", str(tmp_path.with_name("backup"))]):
-        done = CliRunner().invoke(app, [*command, "--data", str(tmp_path)])
-        assert (done.exit_code, "7.3.1" in done.stderr, __version__ in done.stderr) == (1, True, True)
+        arguments = [sys.executable, "-m", "cloudpulse.cli.main", *command, "--data", str(tmp_path)]
+        done = subprocess.run(arguments, capture_output=True, text=True, timeout=60)
+        assert (done.returncode, "7.3.1" in done.stderr, __version__ in done.stderr) == (1, True, True)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["lock", "secrets.db", "version"]
 
 
