@@ -345,8 +345,8 @@ class AuditLog(Protocol):
 class Relation(msgspec.Struct, frozen=True):
     """A table that one statement may use: lake files by name, and rows in memory (an Arrow table) beside them.
 
-    Files are Parquet; where ``columns`` are given (name → DuckDB's type) they hold JSON objects instead, compressed when
-    their names end in ``.zst``, and columns that an object lacks are null.
+    Files are Parquet; where ``columns`` are given (name → DuckDB's type) they hold JSON objects instead, compressed
+    when their names end in ``.zst``, and columns that an object lacks are null.
     """
 
     files: Sequence[str]

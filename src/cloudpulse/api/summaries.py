@@ -10,7 +10,7 @@ from cloudpulse.api.guards import requires
 from cloudpulse.events.summary import DailySummary
 
 
-@get("/v1/summaries/{date:date}", guards=[requires("events:read")], sync_to_thread=True)
+@get("/v1/summaries/{date:str}", guards=[requires("events:read")], sync_to_thread=True)
 def show_summary(
     request: Request[Any, Any, Any],
     date: Annotated[dt.date, PathParameter(description="A day in UTC that is over.")],
