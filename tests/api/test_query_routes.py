@@ -1,12 +1,14 @@
 """``GET /v1/query`` over HTTP: parameters in, rows out."""
 
+import asyncio
 import datetime as dt
 import threading
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from cloudpulse.errors import QueryTimeout
+from cloudpulse.errors import QueryCancelled, QueryTimeout
 from cloudpulse.serving.request import (
     FILTERS,
     QUERY_TYPES,
@@ -145,3 +147,39 @@ def test_the_document_shows_parameters_and_rows(http):
     assert {*FILTERS, "query_type", "date_from", "date_to", "limit", "tz", "interval", "by"} < set(parameters)
     assert all(parameter.get("description") for parameter in parameters.values())
     assert {"EventCount", "Bucket", "TopSession", "ErrorEvent", "Uniques"} <= set(document["components"]["schemas"])
+
+
+@pytest.mark.parametrize("route", ["/v1/query", "/v1/query/named/top_pages", "/v1/query/sql"])
+def test_a_client_that_goes_away_is_told_to_the_service(http, services, bearer, route):
+    told: list[bool] = []
+
+    def run(*arguments: Any) -> None:
+        told.append(arguments[-1].wait(20))
+        raise QueryCancelled("Nobody waits.")
+
+    services.query = services.sql = SimpleNamespace(run=run, run_named=run)
+    headers = [(name.lower().encode(), value.encode()) for name, value in bearer("events:read").items()]
+    scope = {
+        "type": "http",
+        "method": "POST" if route.endswith("sql") else "GET",
+        "path": route,
+        "raw_path": route.encode(),
+        "query_string": f"query_type=event_count&{DAYS}".encode() if "sql" not in route else b"",
+        "headers": [*headers, (b"content-type", b"application/json")],
+        "client": ("127.0.0.1", 1),
+        "server": ("test", 80),
+        "scheme": "http",
+        "http_version": "1.1",
+        "root_path": "",
+        "state": {},
+    }
+    messages = [{"type": "http.request", "body": b'{"sql": "SELECT 1"}', "more_body": False}]
+
+    async def receive() -> Any:
+        return messages.pop() if messages else {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        pass
+
+    asyncio.run(http.app(scope, receive, send))
+    assert told == [True]

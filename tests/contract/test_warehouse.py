@@ -153,10 +153,27 @@ def test_values_that_arrow_or_python_lack(warehouse, sql, value):
     assert run(warehouse, sql).rows == [(value,)]
 
 
-@pytest.mark.parametrize("sql", ["SELECT TIMESTAMP 'infinity'", "SELECT [DATE '294247-01-10']"])
+@pytest.mark.parametrize("sql", ["SELECT TIMESTAMP 'infinity'", "SELECT [DATE '294247-01-10']", "SELECT MAP {[1]: 2}"])
 def test_a_value_that_cannot_be_told_is_the_users_fault(warehouse, sql):
     with pytest.raises(UserError, match="cast its column to VARCHAR"):
         run(warehouse, sql)
+
+
+def test_half_a_character_in_a_message_is_the_users_fault(warehouse):
+    with pytest.raises(UserError):
+        run(warehouse, "SELECT from_hex('\U0001f600')")
+
+
+def test_no_message_tells_where_the_lake_lies(warehouse, tmp_path, lake):
+    folder = tmp_path / "bronze"
+    folder.mkdir()
+    (folder / "a.ndjson.zst").write_bytes(zstandard.compress(b"{torn"))
+    (lake / "a.parquet").write_bytes(b"PAR1 this is no parquet file PAR1")
+    for name, columns in (("bronze/a.ndjson.zst", {"n": "BIGINT"}), ("lake/a.parquet", None)):
+        with pytest.raises((UserError, StoreError)) as caught:
+            run(warehouse, "SELECT * FROM raw", raw=Relation([str(tmp_path / name)], columns=columns))
+        assert name in caught.value.detail
+        assert str(tmp_path) not in caught.value.detail
 
 
 def test_a_statement_over_its_time_ends(warehouse):
@@ -278,10 +295,16 @@ class TestIsolated:
     def test_a_worker_that_died_in_between_is_not_missed(self, isolated):
         run(isolated, "SELECT 1")
         (process,) = isolated._idle
-        process._process.terminate()
-        with pytest.raises(UserError):
-            run(isolated, "SELECT 2")
-        assert run(isolated, "SELECT 3").rows == [(3,)]
+        process._process.kill()
+        process._process.wait()
+        assert run(isolated, "SELECT 2").rows == [(2,)]
+
+    def test_a_worker_that_dies_over_its_statement_is_told_as_too_little_memory(self, isolated):
+        run(isolated, "SELECT 1")
+        (process,) = isolated._idle
+        threading.Timer(0.3, process._process.kill).start()
+        with pytest.raises(UserError, match="more memory"):
+            run(isolated, SLOW)
 
     def test_a_worker_that_has_ended_by_itself_is_replaced(self, isolated):
         run(isolated, "SELECT 1")

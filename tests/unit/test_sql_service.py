@@ -1,5 +1,6 @@
 """SQL over one consistent view: what it sees, what it reads, what it remembers."""
 
+import contextlib
 import datetime as dt
 import json
 import random
@@ -22,9 +23,15 @@ from cloudpulse.lake import bronze
 from cloudpulse.lake.summaries import FOLDER
 from cloudpulse.serving.answers import SqlRequest
 from cloudpulse.serving.named import NAMED
+from cloudpulse.serving.vocabulary import FUNCTIONS
 
 FIRST = dt.datetime(2026, 3, 27, tzinfo=UTC)
 DAYS = (dt.date(2026, 3, 27), dt.date(2026, 4, 2))
+ARGUMENTS = [
+    *("NULL", "1", "-1", "1.5", "'nan'::DOUBLE", "true", "'x'", "''", "'\U0001f600'", "properties", "'a'::BLOB", "*"),
+    *("timestamp", "DATE '2026-01-01'", "INTERVAL 1 DAY", "TIMESTAMPTZ '290000-01-01'", "[1, 2]", "[]", "{'a': 1}"),
+    *("MAP {'a': 1}", "MAP {[1]: 2}", "lambda x: x"),
+]
 COUNT = "SELECT count(*) AS n FROM events"
 
 
@@ -73,8 +80,8 @@ class TestEvents:
 
     def test_values_of_all_kinds_are_json(self, world):
         sql = """SELECT sum(x) AS huge, 1.5 AS exact, 'nan'::DOUBLE AS nan, INTERVAL 90 MINUTE AS span, [x] AS list,
-            {'a': DATE '2026-03-01'} AS struct, MAP {'k': 1} AS map, MAP {2: 1} AS other, TIMESTAMPTZ '2026-03-01' AS at
-            FROM range(3) t(x) GROUP BY x ORDER BY x DESC LIMIT 1"""
+            {'a': DATE '2026-03-01'} AS struct, MAP {'k': 1} AS map, [MAP {2.5: 1}] AS other,
+            TIMESTAMPTZ '2026-03-01' AS at FROM range(3) t(x) GROUP BY x ORDER BY x DESC LIMIT 1"""
         assert ask(world, sql)["results"] == [
             {
                 "huge": 2,
@@ -84,7 +91,7 @@ class TestEvents:
                 "list": [2],
                 "struct": {"a": "2026-03-01"},
                 "map": {"k": 1},
-                "other": {"2": 1},
+                "other": [{"2.5": 1}],
                 "at": "2026-03-01T00:00:00Z",
             }
         ]
@@ -106,6 +113,16 @@ class TestEvents:
         assert ask(world, "SELECT now() AS a, current_timestamp AS b, current_date AS c")["results"] == [
             {"a": "2026-04-02T12:00:00Z", "b": "2026-04-02T12:00:00Z", "c": "2026-04-02"}
         ]
+
+
+def test_a_function_answers_or_is_refused_whatever_it_is_given(world):
+    accept(world, 3)
+    rng = random.Random(1)
+    for function in sorted(FUNCTIONS):
+        for _ in range(5):
+            arguments = ", ".join(rng.choices(ARGUMENTS, k=rng.randrange(4)))
+            with contextlib.suppress(UserError):
+                ask(world, f"SELECT {function}({arguments}) FROM events")
 
 
 class TestRawEvents:
@@ -213,6 +230,9 @@ class TestLimits:
         assert ask(world, sql.format(100))["rows_returned"] == 100
         with pytest.raises(UserError, match="larger than 100,000 bytes"):
             ask(world, sql.format(1000))
+        long_name = "x" * 200
+        with pytest.raises(UserError, match="larger than 100,000 bytes"):
+            ask(world, f"SELECT range AS {long_name} FROM range(1000)")  # small, until it is written as JSON
         world.close()
 
     def test_a_statement_ends_when_nobody_waits(self, world):

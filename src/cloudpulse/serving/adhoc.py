@@ -145,10 +145,20 @@ def _keep(rows: Rows, max_bytes: int) -> _Kept:
     names = [name for name, _ in rows.columns]
     if len(set(names)) < len(names):
         raise UserError("Two columns have one name; give one of them another with AS.")
+    has_maps = any("MAP(" in kind for _, kind in rows.columns)
     try:
-        results = _encode([dict(zip(names, row, strict=True)) for row in rows.rows])
+        results = _encode([dict(zip(names, map(_named, row) if has_maps else row, strict=True)) for row in rows.rows])
     except (TypeError, ValueError, OverflowError) as exc:
         raise UserError("A value of the answer cannot be told in JSON: cast its column to VARCHAR.") from exc
     if len(results) > max_bytes:
         raise UserError(f"The answer is larger than {max_bytes:,} bytes; ask for fewer rows or columns.")
     return _Kept([Column(*column) for column in rows.columns], results, len(rows.rows), rows.truncated)
+
+
+def _named(value: Any) -> Any:
+    """The value with text for the keys of its maps: msgspec writes some kinds of keys as they are."""
+    if isinstance(value, dict):
+        return {key if isinstance(key, str) else str(key): _named(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_named(one) for one in value]
+    return value

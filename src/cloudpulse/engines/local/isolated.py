@@ -71,8 +71,11 @@ class IsolatedWarehouse:
 
     def _take(self) -> "_Process":
         with self._lock:
-            if self._idle:
-                return self._idle.pop()
+            while self._idle:
+                process = self._idle.pop()
+                if process.is_alive():
+                    return process
+                process.kill()
         return _Process(self._place)
 
     def _give_back(self, process: "_Process") -> None:
@@ -127,6 +130,10 @@ class _Process:
                 env=environment,
             )
         self._line.send_bytes(msgspec.msgpack.encode(place))
+
+    def is_alive(self) -> bool:
+        """Whether it waits for an order; it may end at any time."""
+        return self._process.poll() is None
 
     def kill(self) -> None:
         """End it, whatever it does."""

@@ -65,6 +65,8 @@ class DuckDbWarehouse:
         except _BROKEN as exc:
             self._forget(database)
             raise UserError("DuckDB cannot run this statement: it met an error of its own.") from exc
+        except (UserError, StoreError) as exc:  # where the lake lies is nobody's business
+            raise type(exc)(exc.detail.replace(f"{self._settings.data.resolve()}/", "")) from exc
         finally:
             cursor.close()
 
@@ -98,7 +100,7 @@ def to_rows(answer: Table) -> Rows:
     """Rows as Python's values. By way of Arrow, for DuckDB's own need pytz to tell a moment."""
     try:
         columns = [column.to_pylist(maps_as_pydicts="strict") for column in answer.rows.columns]
-    except (ValueError, OverflowError, ImportError, KeyError, pa.ArrowException) as exc:
+    except (ValueError, TypeError, OverflowError, ImportError, KeyError, pa.ArrowException) as exc:
         raise UserError("A value of the answer is beyond what can be told: cast its column to VARCHAR.") from exc
     return Rows(columns=answer.columns, rows=list(zip(*columns, strict=True)), truncated=answer.truncated)
 
@@ -175,6 +177,8 @@ def _select(cursor: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[An
         raise UserError(_first_line(exc)) from exc
     except pa.ArrowException as exc:
         raise UserError(_first_line(exc)) from exc
+    except UnicodeDecodeError as exc:  # what DuckDB wants to say quotes half a character
+        raise UserError("DuckDB cannot run this statement, and cannot say why.") from exc
 
 
 def _tellable(result: duckdb.DuckDBPyRelation, columns: Sequence[tuple[str, str]]) -> duckdb.DuckDBPyRelation:
