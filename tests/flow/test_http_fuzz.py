@@ -71,6 +71,8 @@ BODIES: dict[str, Any] = {
     "/v1/users": {"email": "someone@example.org", "groups": ["events:read"], "password": "a long enough one"},
     "/v1/users/{user_id}": {"groups": ["events:read"]},
     "/v1/users/{user_id}/rotate": {"password": "a long enough one"},
+    "/v1/dlq/redrive": {"ids": ["speed:journal:1"], "fingerprint": "f"},
+    "/v1/query/sql": {"sql": "SELECT 1"},
 }
 BODIES["/v1/events/batch"] = BODIES["/v1/collect"] = {"events": [BODIES["/v1/events"]]}
 HEADERS = [
