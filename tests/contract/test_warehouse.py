@@ -324,3 +324,9 @@ class TestIsolated:
         assert run(isolated, "SELECT n FROM events", events=Relation((), pa.table({"n": [1]}))).rows == [(1,)]
         isolated.close()
         assert not list((tmp_path / "tmp").rglob("*.arrow"))
+
+    def test_nor_of_what_a_killed_server_left(self, isolated, tmp_path):
+        left = tmp_path / "tmp" / "rows-999999999"
+        left.mkdir(parents=True)
+        run(isolated, "SELECT n FROM events", events=Relation((), pa.table({"n": [1]})))
+        assert not left.exists()

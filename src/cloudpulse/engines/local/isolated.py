@@ -5,8 +5,8 @@ recursion: 2.8 GB under a limit of 512 MB), and an interrupt is seen between ste
 texts runs for an hour. A process can be bounded by the system, and killed.
 """
 
-import contextlib
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -23,7 +23,7 @@ import msgspec
 import pyarrow as pa
 
 from cloudpulse.engines.local import worker
-from cloudpulse.engines.local.warehouse import Table, check_relations, to_rows
+from cloudpulse.engines.local.warehouse import Table, check_relations, own_folder, to_rows
 from cloudpulse.engines.local.worker import Order, Place, Reply, Task
 from cloudpulse.errors import CloudPulseError, QueryCancelled, QueryTimeout, UserError
 from cloudpulse.ports import Limits, Relation, Rows
@@ -42,7 +42,8 @@ class IsolatedWarehouse:
 
     def __init__(self, settings: Settings) -> None:
         self._place = Place(str(settings.data.resolve()), settings.query_threads, settings.query_memory_bytes)
-        self._folder = settings.data.resolve() / "tmp" / f"rows-{os.getpid()}"
+        self._data = settings.data.resolve()
+        self._folder: Path | None = None
         self._idle: list[_Process] = []
         self._lock = threading.Lock()
 
@@ -66,8 +67,14 @@ class IsolatedWarehouse:
             idle, self._idle = self._idle, []
         for process in idle:
             process.kill()
-        with contextlib.suppress(OSError):
-            self._folder.rmdir()
+        if self._folder:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _rows_folder(self) -> Path:
+        with self._lock:
+            self._folder = self._folder or own_folder(self._data, "rows")
+        self._folder.mkdir(exist_ok=True)
+        return self._folder
 
     def _take(self) -> "_Process":
         with self._lock:
@@ -99,8 +106,7 @@ class IsolatedWarehouse:
     def _task(self, relation: Relation, written: list[str]) -> Task:
         rows = None
         if relation.rows is not None:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            handle, rows = tempfile.mkstemp(suffix=".arrow", dir=self._folder)
+            handle, rows = tempfile.mkstemp(suffix=".arrow", dir=self._rows_folder())
             written.append(rows)
             with os.fdopen(handle, "wb") as file, pa.ipc.new_file(file, relation.rows.schema) as writer:
                 writer.write_table(relation.rows)

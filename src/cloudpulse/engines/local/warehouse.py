@@ -115,7 +115,7 @@ def _open(settings: Settings) -> duckdb.DuckDBPyConnection:
             "memory_limit": f"{settings.query_memory_bytes}B",
             "autoinstall_known_extensions": False,
             "python_enable_replacements": False,
-            "temp_directory": str(_spill_folder(data / "tmp")),
+            "temp_directory": str(own_folder(data, "duckdb")),
             "max_temp_directory_size": SPILL_LIMIT,
         },
     )
@@ -125,17 +125,18 @@ def _open(settings: Settings) -> duckdb.DuckDBPyConnection:
     return database
 
 
-def _spill_folder(parent: Path) -> Path:
-    """This process's own; those of processes that were killed are removed."""
+def own_folder(data: Path, kind: str) -> Path:
+    """Where this process may leave what it needs for a while; what killed processes left is removed."""
+    parent = data / "tmp"
     parent.mkdir(parents=True, exist_ok=True)
-    for folder in parent.glob("duckdb-*"):
+    for folder in parent.glob(f"{kind}-*"):
         try:
-            os.kill(int(folder.name.removeprefix("duckdb-")), 0)
+            os.kill(int(folder.name.removeprefix(f"{kind}-")), 0)
         except ProcessLookupError:
             shutil.rmtree(folder, ignore_errors=True)
         except (PermissionError, ValueError):
             continue
-    return parent / f"duckdb-{os.getpid()}"
+    return parent / f"{kind}-{os.getpid()}"
 
 
 @contextmanager
