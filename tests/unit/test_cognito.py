@@ -8,11 +8,11 @@ from typing import Any
 import boto3
 import pytest
 from moto.server import ThreadedMotoServer
-from oidc_server import verify
 
 from cloudpulse.auth.oidc import OidcIssuer, fetch_small
 from cloudpulse.auth.verify import Verifier
 from cloudpulse.errors import Unauthorized
+from oidc_server import verify
 
 REGION = "eu-central-1"
 PASSWORD = "Correct-Horse-7"
