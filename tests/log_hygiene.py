@@ -48,8 +48,10 @@ NOT_PERSONAL = frozenset(
         "date_from",
         "date_to",
         "deep",
+        "element",
         "event_id",
         "event_type",
+        "form",
         "grant_type",
         "groups",
         "ids",
@@ -66,7 +68,7 @@ NOT_PERSONAL = frozenset(
         "tz",
     }
 )
-"""Fields whose values are words of ours, times, or ids that a log may name."""
+"""Fields whose values are words of ours (``element`` and ``form`` of synthetic events), times, or ids that a log may name."""
 
 ORDINARY = frozenset(
     {
@@ -80,8 +82,6 @@ ORDINARY = frozenset(
         "mobile",
         "desktop",
         "origin",
-        "remove",
-        "filter",
     }
 )
 """Values that logs hold for other reasons."""
