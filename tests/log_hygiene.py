@@ -68,7 +68,7 @@ NOT_PERSONAL = frozenset(
         "tz",
     }
 )
-"""Fields whose values are words of ours (``element`` and ``form`` of synthetic events), times, or ids that a log may name."""
+"""Fields whose values are words of ours (also of synthetic events), times, or ids that a log may name."""
 
 ORDINARY = frozenset(
     {
