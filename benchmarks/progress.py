@@ -45,7 +45,7 @@ class Progress:
         return took
 
     def _age(self, position: Position | None, now: int) -> float:
-        _, rows = self._log.digests(position.seq if position else 0)
+        _, rows = self._log.digests(position.seq if position else 0, "lake")
         return max(0, now - rows[0][1]) / MICROS if rows else 0.0
 
 
