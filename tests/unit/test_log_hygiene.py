@@ -58,6 +58,11 @@ def test_all_that_is_sent_and_revealed_is_remembered(memory, http):
     assert not {"0123456789abcdef", "page_view"} & {*memory.secret, *memory.personal}
 
 
+def test_a_word_of_our_own_source_betrays_nobody(memory, http):
+    http.post("http://x/v1/clients", json={"name": "cloudpulse", "note": "Cloudpulse of Ada"})
+    assert {"note", "name"} & set(memory.personal.values()) == {"note"}
+
+
 @pytest.mark.parametrize("name", ["up.log", "server.log", "audit.ndjson"])
 def test_each_of_them_is_found_in_a_log(memory, http, tmp_path, name):
     send_all_there_is(http)
