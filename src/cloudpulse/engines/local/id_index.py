@@ -65,8 +65,13 @@ class RocksIdIndex:
             return
         write = WriteBatch(raw_mode=True)
         try:
-            for key, value in self._moved(batch) if batch.redrive_of else _new(batch):
-                write[key] = value
+            if batch.redrive_of is None:  # a loop of its own: a generator would cost a call for each id
+                head = _head(batch)
+                for entry in codec.unpack_ids(batch.ids):
+                    write[entry[:16]] = head + entry[16:]
+            else:
+                for key, value in self._moved(batch):
+                    write[key] = value
             write[_THROUGH] = batch.seq.to_bytes(8, "big") + self._journal
             self._db.write(write)
         except Exception as exc:
@@ -102,12 +107,13 @@ class RocksIdIndex:
         if not batch.is_for(LAKE):
             return
         _, _, origin = (batch.redrive_of or "").rpartition(":")
-        for key, value in _new(batch):
-            known: bytes | None = self._db.get(key)
+        head = _head(batch)
+        for entry in codec.unpack_ids(batch.ids):
+            known: bytes | None = self._db.get(entry[:16])
             if known is None:
-                yield key, value
+                yield entry[:16], head + entry[16:]
             elif int.from_bytes(known[:8], "big") == int(origin):
-                yield key, value[:8] + known[8:]
+                yield entry[:16], head[:8] + known[8:]
 
     def _stored_through(self) -> int:
         stored: bytes = self._db.get(_THROUGH) or b""
@@ -134,9 +140,8 @@ def _options() -> Options:
     return options
 
 
-def _new(batch: Batch) -> Iterator[tuple[bytes, bytes]]:
-    head = batch.seq.to_bytes(8, "big") + (batch.received_at // 1_000_000).to_bytes(4, "big")
-    return ((entry[:16], head + entry[16:]) for entry in codec.unpack_ids(batch.ids))
+def _head(batch: Batch) -> bytes:
+    return batch.seq.to_bytes(8, "big") + (batch.received_at // 1_000_000).to_bytes(4, "big")
 
 
 def _entry(value: bytes, oldest: int) -> IdEntry | None:
