@@ -12,8 +12,8 @@ from pathlib import Path
 import msgspec
 import psutil
 
-from cloudpulse import wiring
 from cloudpulse.settings import ENV_PREFIX, Settings, load
+from cloudpulse.wiring import trust
 
 START_SECONDS = 120.0
 STOP_SECONDS = 30.0
@@ -57,7 +57,7 @@ def product(folder: Path) -> Iterator[Product]:
         pids = msgspec.json.decode((folder / "server.json").read_bytes())["pids"]
         yield Product(
             url=url,
-            token=wiring.local_tokens(settings).issue("benchmarks", SCOPES, "default", 86_400),
+            token=trust.local_tokens(settings).issue("benchmarks", SCOPES, "default", 86_400),
             settings=settings,
             processes={role: psutil.Process(pid) for role, pid in pids.items()},
             ready_seconds=ready_seconds,

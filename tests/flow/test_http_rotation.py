@@ -12,8 +12,8 @@ import jwt
 import pytest
 from live_server import Server, event, eventually, today
 
-from cloudpulse import wiring
 from cloudpulse.settings import Settings
+from cloudpulse.wiring import trust
 
 QUERY = {"query_type": "event_count", "date_from": today(), "date_to": today(), "session_id": "rotation"}
 BETWEEN_REQUESTS = 100
@@ -107,7 +107,7 @@ def test_nobody_notices_that_secrets_rotate(load):
         old["client"] = http.post("/v1/token", json=client).json()["access_token"]
         credentials = {"email": person["email"], "password": person["password"]}
         old["person"] = http.post("/v1/auth/login", json=credentials).json()["access_token"]
-    local = wiring.local_tokens(Settings(data=server.data))
+    local = trust.local_tokens(Settings(data=server.data))
     current = [client]
 
     for number in range(2):

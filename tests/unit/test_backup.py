@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from lake_samples import NOW, batch, event
 
-from cloudpulse import wiring, wiring_keeping
+from cloudpulse import wiring
 from cloudpulse.engines.local import sqlite
 from cloudpulse.engines.local.event_log import SqliteEventLog, SqliteLogReader
 from cloudpulse.engines.local.records import SqliteRecords
@@ -22,6 +22,7 @@ from cloudpulse.lake.chunk import decode
 from cloudpulse.ops.backup import Backup, Contents
 from cloudpulse.ops.vault import Damaged, Vault
 from cloudpulse.settings import Settings
+from cloudpulse.wiring import keeping
 
 
 class World:
@@ -34,7 +35,7 @@ class World:
         self.reader = SqliteLogReader(folder)
         self.parts = wiring.pipeline(self.settings)
         self.journal = self.reader.state().journal
-        self.take = wiring_keeping.backup(self.settings)
+        self.take = keeping.backup(self.settings)
 
     def accept(self, batches: int) -> None:
         for _ in range(batches):
@@ -63,7 +64,7 @@ def restored(backup: Path, to: Path):
     """The ledger of what a backup gives."""
     settings = Settings(data=to)
     wiring.open_folder(to)
-    wiring_keeping.restore(backup, settings)
+    keeping.restore(backup, settings)
     return wiring.ledger_service(settings).report(deep=True)
 
 
@@ -90,7 +91,7 @@ def test_a_journal_that_is_trimmed_while_the_stores_are_copied_starts_it_again(w
         copied.append(source.name)
         copy_database(source, target)
 
-    Backup(world.settings.data, copy, wiring_keeping._contents_of_stores).run(tmp_path / "backup", NOW)
+    Backup(world.settings.data, copy, keeping._contents_of_stores).run(tmp_path / "backup", NOW)
     assert copied.count("journal.db") == 2
     assert copied[-1] == "journal.db"
     report = restored(tmp_path / "backup", tmp_path / "new")
@@ -102,7 +103,7 @@ def test_files_that_go_while_they_are_copied_are_named_anew(world, tmp_path):
     tries = []
 
     def read(folder: Path) -> Contents:
-        found = wiring_keeping._contents_of_stores(folder)
+        found = keeping._contents_of_stores(folder)
         tries.append(found)
         gone = [f"{found.lake[0]}.gone"] if len(tries) == 1 else []
         return found._replace(lake=[*found.lake, *gone])

@@ -10,7 +10,6 @@ import pytest
 from fake_server import DROP, FakeServer
 from typer.testing import CliRunner
 
-from cloudpulse import wiring
 from cloudpulse.auth.tokens import SCOPES
 from cloudpulse.cli import client as client_module
 from cloudpulse.cli import options, query
@@ -22,6 +21,7 @@ from cloudpulse.events.codec import encode_event
 from cloudpulse.events.model import Event
 from cloudpulse.serving import request
 from cloudpulse.settings import Settings
+from cloudpulse.wiring import trust
 
 
 @pytest.fixture
@@ -88,10 +88,10 @@ def test_wrong_usage_exits_with_2(arguments):
 
 
 def test_a_token_is_printed_and_nothing_else(run, data):
-    wiring.local_secrets(Settings(data=data))
+    trust.local_secrets(Settings(data=data))
     result = run("token", "--scope", "events:write", "--scope", "admin", "--ttl", "60")
     settings = Settings(data=data)
-    verifier = wiring.verifier(settings, wiring.local_tokens(settings), wiring.local_user_tokens(settings))
+    verifier = trust.verifier(settings, trust.local_tokens(settings), trust.local_user_tokens(settings))
     principal = verifier.verify(result.output.removesuffix("\n"))
     assert principal.scopes == {"events:write", "admin"}
 
@@ -105,7 +105,7 @@ def test_a_folder_without_data_is_named_and_not_made(tmp_path, command):
 
 
 def test_whoever_has_the_port_of_a_server_that_was_killed_gets_no_token(tmp_path, server):
-    wiring.local_clients(Settings(data=tmp_path)).add("shop", ("events:read",))
+    trust.local_clients(Settings(data=tmp_path)).add("shop", ("events:read",))
     (tmp_path / "server.json").write_text(json.dumps({"url": server.url}))
     (tmp_path / "lock").touch()
     assert "shop" in CliRunner().invoke(app, ["clients", "list", "--data", str(tmp_path)]).stdout
@@ -268,7 +268,7 @@ def test_verify_exits_with_1_on_a_gap(run, server):
 def test_clients_are_managed_in_a_stopped_folder(run, data):
     (data / "server.json").unlink()
     made = json.loads(run("clients", "add", "shop", "--scope", "events:read", "--app", "shop").stdout)
-    clients = wiring.local_clients(Settings(data=data))
+    clients = trust.local_clients(Settings(data=data))
     assert clients.authenticate(made["client_id"], made["client_secret"]).app == "shop"
     renewed = json.loads(run("clients", "rotate", made["client_id"]).stdout)
     assert renewed["client_secret"] != made["client_secret"]
@@ -316,7 +316,7 @@ def test_write_keys_change_in_a_stopped_folder_and_through_a_server(run, data, s
     assert json.loads(server.bodies[-1]) == {"origins": ["*"], "requests_per_minute": None}
     (data / "server.json").unlink()
     made = json.loads(run("keys", "add", "shop", "--origin", "https://shop.example").stdout)
-    keys = wiring.local_write_keys(Settings(data=data))
+    keys = trust.local_write_keys(Settings(data=data))
     assert run("keys", "change", made["key_id"], "--origin", "https://b.example").exit_code == 0
     assert keys.list()[0].origins == ("https://b.example",)
     assert run("keys", "change", made["key_id"], "--limit", "5").exit_code == 0
@@ -329,7 +329,7 @@ def test_write_keys_are_managed_in_a_stopped_folder(run, data):
     (data / "server.json").unlink()
     made = json.loads(run("keys", "add", "shop", "--origin", "https://Shop.example", "--app", "web").stdout)
     renewed = json.loads(run("keys", "rotate", made["key_id"], "--keep", "60").stdout)
-    keys = wiring.local_write_keys(Settings(data=data))
+    keys = trust.local_write_keys(Settings(data=data))
     for one in (made, renewed):
         assert keys.verify(one["write_key"], "https://shop.example").app == "web"
     assert json.loads(run("keys", "list", "--json").stdout)[0]["previous_expires_at"] == renewed["previous_expires_at"]
@@ -359,12 +359,12 @@ def test_write_keys_limits_and_rotation_go_through_the_server_that_runs(run, ser
 
 def test_signing_secrets_rotate_in_a_stopped_folder(run, data):
     settings = Settings(data=data)
-    tokens = wiring.local_tokens(settings)
+    tokens = trust.local_tokens(settings)
     before = tokens.issue("c", ["admin"], "default", 60)
     (data / "server.json").unlink()
     assert run("rotate").stdout.count("\n") == 1
     assert len(tokens.keys(0)) == 2
-    verifier = wiring.verifier(settings, tokens, wiring.local_user_tokens(settings))
+    verifier = trust.verifier(settings, tokens, trust.local_user_tokens(settings))
     assert verifier.verify(before).client_id == "c"
     assert noted(data) == [("client/cloudpulse-cli", "signing_rotated", name) for name in ("signing", "user_signing")]
 

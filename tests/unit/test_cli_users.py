@@ -9,10 +9,10 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
-from cloudpulse import wiring
 from cloudpulse.cli.main import app
 from cloudpulse.errors import InvalidCredentials
 from cloudpulse.settings import Settings
+from cloudpulse.wiring import trust
 
 EMAIL = "Ada@Example.com"
 PASSWORD = "correct horse battery"
@@ -41,7 +41,7 @@ def audited(settings):
 def test_users_are_managed_in_a_stopped_folder(run, settings):
     made = json.loads(run("add", EMAIL, "--group", "admin", "--group", "events:read").stdout)
     assert list(made) == ["user_id", "email", "password"]
-    users, sessions = wiring.local_users(settings), wiring.local_sessions(settings)
+    users, sessions = trust.local_users(settings), trust.local_sessions(settings)
     account = users.authenticate(EMAIL, made["password"])
     assert account.groups == ("admin", "events:read")
 
@@ -70,7 +70,7 @@ def test_users_are_managed_in_a_stopped_folder(run, settings):
 def test_a_password_comes_from_standard_input(run, settings):
     made = json.loads(run("add", EMAIL, "--password-stdin", input=PASSWORD + "\n").stdout)
     assert made["password"] is None
-    users = wiring.local_users(settings)
+    users = trust.local_users(settings)
     assert users.authenticate(EMAIL, PASSWORD).groups == ("events:read",)
     run("password", EMAIL, "--password-stdin", input=PASSWORD + "!\r\nmore\n")
     assert users.authenticate(EMAIL, PASSWORD + "!")
@@ -87,7 +87,7 @@ def test_a_user_that_cannot_be(run):
 
 def test_groups_change_and_may_be_none(run, settings):
     made = json.loads(run("add", EMAIL, "--group", "none").stdout)
-    users = wiring.local_users(settings)
+    users = trust.local_users(settings)
     assert users.authenticate(EMAIL, made["password"]).groups == ()
     run("change", EMAIL.lower(), "--group", "admin", "--group", "events:read")
     assert users.authenticate(EMAIL, made["password"]).groups == ("admin", "events:read")
@@ -115,7 +115,7 @@ def test_a_terminal_asks_for_the_password_and_does_not_show_it(settings):
         os.close(descriptor)
     assert (prompt, process.returncode) == (b"Password: ", 0), said
     assert PASSWORD.encode() not in shown + b"".join(said)
-    assert wiring.local_users(settings).authenticate(EMAIL, PASSWORD)
+    assert trust.local_users(settings).authenticate(EMAIL, PASSWORD)
 
 
 def test_only_adding_makes_a_folder(run, settings):

@@ -11,7 +11,7 @@ from cloudpulse.entrypoints.supervise import Supervisor
 from cloudpulse.ops import data_version
 from cloudpulse.ops.data_version import OtherVersion, bring_up_to_date, check
 from cloudpulse.settings import Settings
-from cloudpulse.wiring import local_tokens
+from cloudpulse.wiring.trust import local_tokens
 
 
 def refuse(folder):

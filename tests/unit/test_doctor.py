@@ -9,13 +9,14 @@ from types import SimpleNamespace
 import pytest
 from typer.testing import CliRunner
 
-from cloudpulse import wiring, wiring_keeping
+from cloudpulse import wiring
 from cloudpulse.cli import checks
 from cloudpulse.cli.main import app
 from cloudpulse.engines.local.event_log import SqliteEventLog
 from cloudpulse.entrypoints.supervise import hold
 from cloudpulse.ops import copies
 from cloudpulse.settings import GIB, Settings
+from cloudpulse.wiring import keeping, trust
 
 NOW = dt.datetime(2026, 11, 20, 12, tzinfo=dt.UTC)
 
@@ -26,7 +27,7 @@ def data(tmp_path):
     before = os.umask(0o077)
     folder = tmp_path / "data"
     settings = Settings(data=folder)
-    wiring.local_tokens(settings).issue("c", (), "default", 60)
+    trust.local_tokens(settings).issue("c", (), "default", 60)
     SqliteEventLog(folder).close()
     yield folder
     os.umask(before)
@@ -47,7 +48,7 @@ def test_a_stopped_folder_without_a_backup_is_no_failure(data):
         "ledger",
         "wal",
     }
-    wiring_keeping.backup(Settings(data=data)).run(data.parent / "backup", wiring.utc_now())
+    keeping.backup(Settings(data=data)).run(data.parent / "backup", wiring.utc_now())
     assert run(data)[1]["backup"] == "ok"
 
 

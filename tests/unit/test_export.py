@@ -19,7 +19,6 @@ from hypothesis import strategies as st
 from query_world import NOW, World, random_event
 from typer.testing import CliRunner
 
-from cloudpulse import wiring_keeping
 from cloudpulse.cli.main import app
 from cloudpulse.events.model import Metadata
 from cloudpulse.lake.tables import SILVER
@@ -28,6 +27,7 @@ from cloudpulse.serving.events import ListedEvent
 from cloudpulse.serving.export import Exporter
 from cloudpulse.serving.formats import CsvRows
 from cloudpulse.serving.tail import TailReader
+from cloudpulse.wiring import keeping
 
 HOSTILE = (
     "", "=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "\nx", "'quoted", "''", '"', '""', 'a"b', "a,b", "a;b", "a\r\nb",
@@ -63,7 +63,7 @@ def export(world, tmp_path):
 
     def export(kind, first=NOW - 3 * DAY, last=NOW, event_type=None):
         with (tmp_path / "out").open("w+b") as file:
-            events = wiring_keeping.exporter(world.settings).write(first.date(), last.date(), event_type, kind, file)
+            events = keeping.exporter(world.settings).write(first.date(), last.date(), event_type, kind, file)
         return (tmp_path / "out").read_bytes(), events
 
     return export
@@ -214,9 +214,9 @@ def test_a_folder_that_cannot_be_written_is_a_sentence(run, tmp_path):
 MEASURE = """
 import sys, datetime as dt
 from pathlib import Path
-from cloudpulse import wiring_keeping
+from cloudpulse.wiring import keeping
 from cloudpulse.settings import Settings
-exporter = wiring_keeping.exporter(Settings(data=Path(sys.argv[1])))
+exporter = keeping.exporter(Settings(data=Path(sys.argv[1])))
 with open(sys.argv[2], "w+b") as file:
     print(exporter.write(dt.date(2026, 3, 1), dt.date(2026, 4, 30), None, sys.argv[3], file))
 print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))

@@ -5,11 +5,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from cloudpulse import wiring
 from cloudpulse.entrypoints import first_login
 from cloudpulse.entrypoints.first_login import make_first_login
 from cloudpulse.entrypoints.supervise import FIRST_LOGIN_FILE
 from cloudpulse.settings import Settings
+from cloudpulse.wiring import trust
 
 
 class Killed(BaseException):
@@ -21,10 +21,10 @@ def parts(tmp_path):
     settings = Settings(data=tmp_path)
     return SimpleNamespace(
         folder=tmp_path,
-        secrets=wiring.local_secrets(settings),
-        clients=wiring.local_clients(settings),
-        users=wiring.local_users(settings),
-        audit=wiring.local_audit(settings),
+        secrets=trust.local_secrets(settings),
+        clients=trust.local_clients(settings),
+        users=trust.local_users(settings),
+        audit=trust.local_audit(settings),
     )
 
 

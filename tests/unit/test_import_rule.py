@@ -24,11 +24,9 @@ ALLOWED: dict[str, set[str]] = {
     **{layer: VOCABULARY | {"lake"} for layer in LAYERS},
     "engines": VOCABULARY,
     "wiring": VOCABULARY | LAYERS | {"lake", "engines"},
-    "wiring_jobs": VOCABULARY | LAYERS | {"lake", "engines", "wiring"},
-    "wiring_keeping": VOCABULARY | LAYERS | {"lake", "engines", "wiring"},
     "api": VOCABULARY | LAYERS,
-    "cli": VOCABULARY | {"wiring", "wiring_keeping", "entrypoints"},
-    "entrypoints": VOCABULARY | LAYERS | {"lake", "wiring", "wiring_jobs", "api"},
+    "cli": VOCABULARY | {"wiring", "entrypoints"},
+    "entrypoints": VOCABULARY | LAYERS | {"lake", "wiring", "api"},
 }
 """By part: the other parts that it may import."""
 

@@ -10,7 +10,7 @@ from cloudpulse.ops import jobs as ops
 from cloudpulse.ops.jobs import JOBS, Job, JobService, last_slot, next_slot, put_due_in_line
 from cloudpulse.settings import Settings
 from cloudpulse.wiring import pipeline
-from cloudpulse.wiring_jobs import job_functions
+from cloudpulse.wiring.jobs import job_functions
 
 NIGHT = dt.datetime(2026, 11, 20, 0, 5, tzinfo=dt.UTC)
 DAY = dt.timedelta(days=1)

@@ -16,6 +16,7 @@ from cloudpulse.cli.tables import console, table
 from cloudpulse.events import times
 from cloudpulse.ports import AuditEntry
 from cloudpulse.settings import Settings
+from cloudpulse.wiring import trust
 
 A_DAY = 86_400
 
@@ -45,7 +46,7 @@ def limit_of(text: str) -> int | None:
 def audit(settings: Settings, action: str, subject: str) -> None:
     """Write an entry for a change that was made without a server."""
     at = times.rfc3339(wiring.utc_now())
-    wiring.local_audit(settings).append(AuditEntry(at=at, actor=f"client/{CLIENT_ID}", action=action, subject=subject))
+    trust.local_audit(settings).append(AuditEntry(at=at, actor=f"client/{CLIENT_ID}", action=action, subject=subject))
 
 
 def print_json(value: Any) -> None:

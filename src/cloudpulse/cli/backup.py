@@ -5,9 +5,10 @@ from typing import Annotated
 
 import typer
 
-from cloudpulse import wiring, wiring_keeping
+from cloudpulse import wiring
 from cloudpulse.cli.options import Data, require_data
 from cloudpulse.settings import load
+from cloudpulse.wiring import keeping
 
 app = typer.Typer(add_completion=False)
 
@@ -21,7 +22,7 @@ def backup(
     settings = load({"data": data})
     require_data(settings)
     wiring.open_folder(settings.data)
-    done = wiring_keeping.backup(settings).run(folder, wiring.utc_now())
+    done = keeping.backup(settings).run(folder, wiring.utc_now())
     size = sum(file.bytes for file in done.files)
     typer.echo(f"{folder} holds {len(done.files):,} files with {size:,} bytes, as they were at {done.taken_at}.")
     typer.echo("Secrets are among them: whoever reads this folder can sign in, and sign tokens.")

@@ -11,9 +11,9 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from cloudpulse import wiring_keeping
 from cloudpulse.errors import CloudPulseError, SettingError
 from cloudpulse.settings import GIB, MIB, Settings, load
+from cloudpulse.wiring import keeping
 
 State = Literal["ok", "warn", "fail"]
 _REQUIREMENT = re.compile(r"(?P<name>[\w.-]+)(\[[^]]*\])?>=(?P<lowest>[\d.]+)")
@@ -78,7 +78,7 @@ def settings_file(data: Path | None) -> tuple[Check, Settings | None]:
 def version(data: Path) -> Check:
     """Whether this CloudPulse can work on the folder."""
     try:
-        wiring_keeping.check_version(data)
+        keeping.check_version(data)
     except CloudPulseError as exc:
         return Check("version", "fail", exc.detail)
     return Check("version", "ok", "The data folder is one that this CloudPulse knows.")
@@ -146,7 +146,7 @@ def ledger(gaps: list[str]) -> Check:
 
 def backup(data: Path, now: dt.datetime) -> Check:
     """The newest backup that is still there."""
-    newest = wiring_keeping.newest_backup(data)
+    newest = keeping.newest_backup(data)
     if newest is None:
         return Check("backup", "warn", "There is none: run `cloudpulse backup DIR`, best onto another disk.")
     days = (now - newest.at).days

@@ -10,10 +10,10 @@ from typing import Any
 import httpx
 import msgspec
 
-from cloudpulse import wiring
 from cloudpulse.cli.options import CLIENT_ID, SCOPES
 from cloudpulse.errors import CloudPulseError
 from cloudpulse.settings import Settings
+from cloudpulse.wiring import trust
 
 TIMEOUT_SECONDS = 60.0
 BUSY = (429, 503)
@@ -90,7 +90,7 @@ def connect(settings: Settings, url: str | None, token: str | None, patience_sec
 
 def own_token(settings: Settings) -> str:
     """A token for every scope, signed with the secret in the data folder."""
-    return wiring.local_tokens(settings).issue(CLIENT_ID, SCOPES, "default", settings.token_ttl_seconds)
+    return trust.local_tokens(settings).issue(CLIENT_ID, SCOPES, "default", settings.token_ttl_seconds)
 
 
 class Client(AbstractContextManager["Client"]):

@@ -5,7 +5,6 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from cloudpulse import wiring
 from cloudpulse.cli.admin import (
     A_DAY,
     NEW_LIMIT,
@@ -22,6 +21,7 @@ from cloudpulse.cli.admin import (
 )
 from cloudpulse.cli.options import Data, Scopes, Token, Url, checked, require_data
 from cloudpulse.settings import load
+from cloudpulse.wiring import trust
 
 ClientId = Annotated[str, typer.Argument(metavar="ID", help="The client's id.")]
 
@@ -46,7 +46,7 @@ def add(
             body = {"name": name, "scopes": scopes, "app": site, "requests_per_minute": limit}
             print_json(server.request("POST", "/v1/clients", json=body).json())
         else:
-            made = wiring.local_clients(settings).add(name, scopes, site, limit)
+            made = trust.local_clients(settings).add(name, scopes, site, limit)
             audit(settings, "client_added", f"client/{made.client_id}")
             print_json(made)
 
@@ -65,7 +65,7 @@ def list_(
             clients = server.get("/v1/clients")["clients"]
         else:
             require_data(settings)
-            clients = msgspec.to_builtins(wiring.local_clients(settings).list())
+            clients = msgspec.to_builtins(trust.local_clients(settings).list())
     print_list(clients, as_json, _row)
 
 
@@ -85,7 +85,7 @@ def change(
             server.request("PATCH", f"/v1/clients/{client_id}", json={"requests_per_minute": requests_per_minute})
         else:
             require_data(settings)
-            wiring.local_clients(settings).change(client_id, requests_per_minute)
+            trust.local_clients(settings).change(client_id, requests_per_minute)
             audit(settings, "client_changed", f"client/{client_id}")
 
 
@@ -106,7 +106,7 @@ def rotate(
             )
         else:
             require_data(settings)
-            renewed = wiring.local_clients(settings).rotate(client_id, keep)
+            renewed = trust.local_clients(settings).rotate(client_id, keep)
             audit(settings, "client_rotated", f"client/{client_id}")
             print_json(renewed)
 
@@ -120,7 +120,7 @@ def remove(client_id: ClientId, data: Data = None, url: Url = None, token: Token
             server.request("DELETE", f"/v1/clients/{client_id}")
         else:
             require_data(settings)
-            wiring.local_clients(settings).remove(client_id)
+            trust.local_clients(settings).remove(client_id)
             audit(settings, "client_removed", f"client/{client_id}")
 
 

@@ -8,7 +8,7 @@ import httpx
 import msgspec
 import typer
 
-from cloudpulse import wiring, wiring_keeping
+from cloudpulse import wiring
 from cloudpulse.cli import checks
 from cloudpulse.cli.checks import Check
 from cloudpulse.cli.client import connect, running
@@ -17,6 +17,7 @@ from cloudpulse.cli.printable import printable
 from cloudpulse.cli.status import gauges
 from cloudpulse.errors import CloudPulseError
 from cloudpulse.settings import Settings
+from cloudpulse.wiring import keeping
 
 LAG = "_lag_batches"
 
@@ -65,7 +66,7 @@ def _of_stores(settings: Settings) -> Iterator[Check]:
     yield checks.wal(settings.data)
     yield checks.backup(settings.data, now)
     try:
-        stores = wiring_keeping.examine(settings, now.date(), checks.TREND_DAYS)
+        stores = keeping.examine(settings, now.date(), checks.TREND_DAYS)
     except CloudPulseError as exc:
         yield Check("stores", "fail", exc.detail)
         return

@@ -12,11 +12,11 @@ from typing import IO, Annotated, Literal
 
 import typer
 
-from cloudpulse import wiring_keeping
 from cloudpulse.cli.options import Data, require_data
 from cloudpulse.errors import StoreError, UserError
 from cloudpulse.events.model import EventType
 from cloudpulse.settings import load
+from cloudpulse.wiring import keeping
 
 Format = Literal["parquet", "ndjson", "csv"]
 Write = Callable[[IO[bytes]], int]
@@ -43,12 +43,12 @@ def export(
         raise typer.BadParameter("--to must not be before --from.", param_hint="--to")
     if str(out) == "-" and kind == "parquet":
         raise typer.BadParameter("Parquet needs a file to write to.", param_hint="OUT")
-    write = partial(wiring_keeping.exporter(settings).write, date_from.date(), date_to.date(), event_type, kind)
+    write = partial(keeping.exporter(settings).write, date_from.date(), date_to.date(), event_type, kind)
     if str(out) == "-":
         _to_stdout(write)
         return
     events = _to_file(write, out, force)
-    wiring_keeping.remember_export(settings, out)
+    keeping.remember_export(settings, out)
     typer.echo(f"{events:,} events are in {out}.")
 
 

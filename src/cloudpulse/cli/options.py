@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from cloudpulse import wiring_keeping
 from cloudpulse.errors import NotFound
 from cloudpulse.settings import Settings
+from cloudpulse.wiring import keeping
 
 Data = Annotated[
     Path | None,
@@ -38,7 +38,7 @@ def require_data(settings: Settings) -> None:
             f"there is no CloudPulse data in {settings.data}: start one with `cloudpulse up --data {settings.data}`, "
             "or name another folder with --data or CLOUDPULSE_DATA."
         )
-    wiring_keeping.check_version(settings.data)
+    keeping.check_version(settings.data)
 
 
 def checked(scopes: list[str] | None, default: tuple[str, ...] = SCOPES, kind: str = "scope") -> tuple[str, ...]:

@@ -5,11 +5,12 @@ from typing import Annotated
 
 import typer
 
-from cloudpulse import wiring, wiring_keeping
+from cloudpulse import wiring
 from cloudpulse.cli.options import Data
 from cloudpulse.entrypoints.supervise import hold
 from cloudpulse.errors import DataFolderBusy
 from cloudpulse.settings import Settings, load
+from cloudpulse.wiring import keeping
 
 app = typer.Typer(add_completion=False)
 
@@ -24,7 +25,7 @@ def restore(
     _refuse_used(settings.data)
     wiring.open_folder(settings.data)
     with hold(settings.data):
-        done = wiring_keeping.restore(folder, settings)
+        done = keeping.restore(folder, settings)
         _report(settings)
     typer.echo(
         f"{settings.data} is as it was at {done.taken_at}: start it with `cloudpulse up --data {settings.data}`."

@@ -5,10 +5,10 @@ from typing import Annotated
 import msgspec
 import typer
 
-from cloudpulse import wiring
 from cloudpulse.cli.admin import audit, server_of, shown_time
 from cloudpulse.cli.options import Data, Token, Url, require_data
 from cloudpulse.settings import load
+from cloudpulse.wiring import trust
 
 app = typer.Typer(add_completion=False)
 
@@ -27,7 +27,7 @@ def rotate(
             done = server.request("POST", "/v1/rotate", params={"end_previous": end_previous}).json()
         else:
             require_data(settings)
-            rotation = wiring.local_rotation(settings, wiring.local_clients(settings))
+            rotation = trust.local_rotation(settings, trust.local_clients(settings))
             done = msgspec.to_builtins(rotation.rotate_signing(end_previous))
             for name in done["rotated"]:
                 audit(settings, "signing_rotated", name)

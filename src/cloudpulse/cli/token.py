@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
-from cloudpulse import wiring
 from cloudpulse.cli.options import CLIENT_ID, Data, Scopes, checked, require_data
 from cloudpulse.settings import load
+from cloudpulse.wiring import trust
 
 app = typer.Typer(add_completion=False)
 
@@ -23,5 +23,5 @@ def token(
         longest = settings.token_max_ttl_seconds
         raise typer.BadParameter(f"a token lives {longest} s at most (token_max_ttl_seconds).", param_hint="--ttl")
     require_data(settings)
-    tokens = wiring.local_tokens(settings)
+    tokens = trust.local_tokens(settings)
     typer.echo(tokens.issue(CLIENT_ID, scopes, "default", ttl or settings.token_ttl_seconds))

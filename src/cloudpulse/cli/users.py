@@ -8,12 +8,12 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from cloudpulse import wiring
 from cloudpulse.cli.admin import AsJson, audit, print_json, print_list, server_of, shown_time
 from cloudpulse.cli.client import Client
 from cloudpulse.cli.options import Data, Token, Url, checked, require_data
 from cloudpulse.errors import NotFound
 from cloudpulse.settings import Settings, load
+from cloudpulse.wiring import trust
 
 Email = Annotated[str, typer.Argument(metavar="EMAIL", help="The user's e-mail address.")]
 FromStdin = Annotated[
@@ -44,7 +44,7 @@ def add(
             body = {"email": email, "groups": groups, "password": password}
             print_json(server.request("POST", "/v1/users", json=body).json())
         else:
-            made = wiring.local_users(settings).add(email, groups, password)
+            made = trust.local_users(settings).add(email, groups, password)
             audit(settings, "user_added", f"user/{made.user_id}")
             print_json(made)
 
@@ -73,7 +73,7 @@ def change(
         if server is not None:
             server.request("PATCH", f"/v1/users/{user_id}", json={"groups": groups})
         else:
-            wiring.local_users(settings).set_groups(user_id, groups)
+            trust.local_users(settings).set_groups(user_id, groups)
             audit(settings, "user_changed", f"user/{user_id}")
 
 
@@ -86,8 +86,8 @@ def remove(email: Email, data: Data = None, url: Url = None, token: Token = None
         if server is not None:
             server.request("DELETE", f"/v1/users/{user_id}")
         else:
-            wiring.local_users(settings).remove(user_id)
-            wiring.local_sessions(settings).end_all(user_id)
+            trust.local_users(settings).remove(user_id)
+            trust.local_sessions(settings).end_all(user_id)
             audit(settings, "user_removed", f"user/{user_id}")
 
 
@@ -103,8 +103,8 @@ def password(
         if server is not None:
             print_json(server.request("POST", f"/v1/users/{user_id}/rotate", json={"password": chosen}).json())
         else:
-            made = wiring.local_users(settings).set_password(user_id, chosen)
-            wiring.local_sessions(settings).end_all(user_id)
+            made = trust.local_users(settings).set_password(user_id, chosen)
+            trust.local_sessions(settings).end_all(user_id)
             audit(settings, "password_set", f"user/{user_id}")
             print_json(made)
 
@@ -114,7 +114,7 @@ def _users(settings: Settings, server: Client | None) -> list[dict[str, Any]]:
         users: list[dict[str, Any]] = server.get("/v1/users")["users"]
         return users
     require_data(settings)
-    return [msgspec.to_builtins(user) for user in wiring.local_users(settings).list()]
+    return [msgspec.to_builtins(user) for user in trust.local_users(settings).list()]
 
 
 def _id_of(email: str, users: list[dict[str, Any]]) -> str:

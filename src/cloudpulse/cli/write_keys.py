@@ -5,7 +5,6 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from cloudpulse import wiring
 from cloudpulse.cli.admin import (
     A_DAY,
     NEW_LIMIT,
@@ -22,6 +21,7 @@ from cloudpulse.cli.admin import (
 )
 from cloudpulse.cli.options import Data, Token, Url, require_data
 from cloudpulse.settings import load
+from cloudpulse.wiring import trust
 
 KeyId = Annotated[str, typer.Argument(metavar="ID", help="The write key's id.")]
 
@@ -47,7 +47,7 @@ def add(
             body = {"name": name, "origins": origin, "app": site, "requests_per_minute": limit}
             print_json(server.request("POST", "/v1/write-keys", json=body).json())
         else:
-            made = wiring.local_write_keys(settings).add(name, origin, site, limit)
+            made = trust.local_write_keys(settings).add(name, origin, site, limit)
             audit(settings, "write_key_added", f"write_key/{made.key_id}")
             print_json(made)
 
@@ -61,7 +61,7 @@ def list_(as_json: AsJson = False, data: Data = None, url: Url = None, token: To
             keys = server.get("/v1/write-keys")["write_keys"]
         else:
             require_data(settings)
-            keys = msgspec.to_builtins(wiring.local_write_keys(settings).list())
+            keys = msgspec.to_builtins(trust.local_write_keys(settings).list())
     print_list(keys, as_json, _row)
 
 
@@ -89,7 +89,7 @@ def change(
             server.request("PATCH", f"/v1/write-keys/{key_id}", json=changes)
         else:
             require_data(settings)
-            wiring.local_write_keys(settings).change(key_id, **changes)
+            trust.local_write_keys(settings).change(key_id, **changes)
             audit(settings, "write_key_changed", f"write_key/{key_id}")
 
 
@@ -104,7 +104,7 @@ def rotate(key_id: KeyId, keep: Keep = A_DAY, data: Data = None, url: Url = None
             )
         else:
             require_data(settings)
-            renewed = wiring.local_write_keys(settings).rotate(key_id, keep)
+            renewed = trust.local_write_keys(settings).rotate(key_id, keep)
             audit(settings, "write_key_rotated", f"write_key/{key_id}")
             print_json(renewed)
 
@@ -118,7 +118,7 @@ def remove(key_id: KeyId, data: Data = None, url: Url = None, token: Token = Non
             server.request("DELETE", f"/v1/write-keys/{key_id}")
         else:
             require_data(settings)
-            wiring.local_write_keys(settings).remove(key_id)
+            trust.local_write_keys(settings).remove(key_id)
             audit(settings, "write_key_removed", f"write_key/{key_id}")
 
 

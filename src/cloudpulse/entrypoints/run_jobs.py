@@ -9,7 +9,7 @@ from cloudpulse.entrypoints.chunks import Now
 from cloudpulse.ops.jobs import put_due_in_line
 from cloudpulse.ports import Jobs
 from cloudpulse.telemetry import told
-from cloudpulse.wiring_jobs import JobRunner
+from cloudpulse.wiring.jobs import JobRunner
 
 DELAY_SECONDS = 1.5
 """Loading DBOS takes half a second of a processor, which the layers and the first answers need more."""

@@ -20,11 +20,12 @@ import msgspec
 import structlog
 import uvloop
 
-from cloudpulse import telemetry, wiring, wiring_jobs
+from cloudpulse import telemetry, wiring
 from cloudpulse.entrypoints.supervise import SETTINGS_VARIABLE
 from cloudpulse.events.model import LAKE, SPEED
 from cloudpulse.ops.dead_letters import DeadLetterService
 from cloudpulse.settings import Settings
+from cloudpulse.wiring import jobs, trust
 
 FATAL_EXIT = 70
 LAST_ANSWERS_SECONDS = 0.5
@@ -99,21 +100,21 @@ def _services(
     from cloudpulse.serving.lookup import EventLookup
     from cloudpulse.serving.summaries import find_summary
 
-    clients, users = wiring.local_clients(settings), wiring.local_users(settings)
-    tokens, user_tokens = wiring.local_tokens(settings), wiring.local_user_tokens(settings)
-    audit = wiring.local_audit(settings)
-    rotation = wiring.local_rotation(settings, clients)
-    make_first_login(settings.data, wiring.local_secrets(settings), clients, users, audit)
+    clients, users = trust.local_clients(settings), trust.local_users(settings)
+    tokens, user_tokens = trust.local_tokens(settings), trust.local_user_tokens(settings)
+    audit = trust.local_audit(settings)
+    rotation = trust.local_rotation(settings, clients)
+    make_first_login(settings.data, trust.local_secrets(settings), clients, users, audit)
     return wiring.ApiServices(
         settings=settings,
         tokens=tokens,
         user_tokens=user_tokens,
-        verifier=wiring.verifier(settings, tokens, user_tokens),
+        verifier=trust.verifier(settings, tokens, user_tokens),
         clients=clients,
-        write_keys=wiring.local_write_keys(settings),
+        write_keys=trust.local_write_keys(settings),
         rotation=rotation,
         users=users,
-        sessions=wiring.local_sessions(settings),
+        sessions=trust.local_sessions(settings),
         audit=audit,
         now=wiring.utc_now,
         limits=TokenBuckets(time.monotonic),
@@ -128,7 +129,7 @@ def _services(
         event_list=serving.event_list,
         ledger=serving.ledger,
         dead_letters=letters,
-        jobs=wiring_jobs.job_service(settings, rotation),
+        jobs=jobs.job_service(settings, rotation),
         summaries=partial(find_summary, settings.data),
         health=health,
         stopping=asyncio.Event(),
@@ -158,15 +159,15 @@ def pipeline(settings: Settings) -> None:
     lake = LakeLayer(parts.writer, parts.reader, letters, source, tail_folder, wiring.utc_now)
     speed = SpeedLayer(parts.processor, parts.reader, letters, tail_folder, wiring.utc_now)
     loops = [Loop(layer, source, letters, wiring.utc_now) for layer in (speed, lake)]
-    runs = wiring_jobs.local_jobs(settings)
-    functions = wiring_jobs.job_functions(settings, parts, runs)
-    jobs = JobLoop(runs, lambda: wiring_jobs.job_runner(settings, runs, functions), wiring.utc_now)
+    runs = jobs.local_jobs(settings)
+    functions = jobs.job_functions(settings, parts, runs)
+    job_loop = JobLoop(runs, lambda: jobs.job_runner(settings, runs, functions), wiring.utc_now)
     _calm_collector()
     for loop in loops:
         loop.start()
-    jobs.start()
+    job_loop.start()
     ended.wait()
-    jobs.stop()
+    job_loop.stop()
     for loop in loops:
         loop.stop()
     lake.commit()
