@@ -2,7 +2,6 @@
 
 from typing import Annotated, Any
 
-import msgspec
 import typer
 
 from cloudpulse.cli.admin import (
@@ -19,11 +18,14 @@ from cloudpulse.cli.admin import (
     server_of,
     shown_dates,
 )
-from cloudpulse.cli.options import Data, Scopes, Token, Url, checked, require_data
+from cloudpulse.cli.credentials import Credentials
+from cloudpulse.cli.options import Data, Scopes, Token, Url, checked
 from cloudpulse.settings import load
 from cloudpulse.wiring import trust
 
 ClientId = Annotated[str, typer.Argument(metavar="ID", help="The client's id.")]
+
+CREDENTIALS = Credentials("client", trust.local_clients)
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Manage the clients that may get tokens.")
 
@@ -59,14 +61,7 @@ def list_(
     token: Token = None,
 ) -> None:
     """List the clients; never their secrets."""
-    settings = load({"data": data})
-    with server_of(settings, url, token) as server:
-        if server is not None:
-            clients = server.get("/v1/clients")["clients"]
-        else:
-            require_data(settings)
-            clients = msgspec.to_builtins(trust.local_clients(settings).list())
-    print_list(clients, as_json, _row)
+    print_list(CREDENTIALS.list(load({"data": data}), url, token), as_json, _row)
 
 
 @app.command()
@@ -78,15 +73,8 @@ def change(
     token: Token = None,
 ) -> None:
     """Limit a client's requests; counts from its next token on."""
-    requests_per_minute = limit_of(limit)
-    settings = load({"data": data})
-    with server_of(settings, url, token) as server:
-        if server is not None:
-            server.request("PATCH", f"/v1/clients/{client_id}", json={"requests_per_minute": requests_per_minute})
-        else:
-            require_data(settings)
-            trust.local_clients(settings).change(client_id, requests_per_minute)
-            audit(settings, "client_changed", f"client/{client_id}")
+    changes = {"requests_per_minute": limit_of(limit)}
+    CREDENTIALS.change(client_id, changes, load({"data": data}), url, token)
 
 
 @app.command()
@@ -98,30 +86,13 @@ def rotate(
     token: Token = None,
 ) -> None:
     """Print a new secret, once; the one before stays valid for a day, older ones end."""
-    settings = load({"data": data})
-    with server_of(settings, url, token) as server:
-        if server is not None:
-            print_json(
-                server.request("POST", f"/v1/clients/{client_id}/rotate", params={"keep_previous_seconds": keep}).json()
-            )
-        else:
-            require_data(settings)
-            renewed = trust.local_clients(settings).rotate(client_id, keep)
-            audit(settings, "client_rotated", f"client/{client_id}")
-            print_json(renewed)
+    print_json(CREDENTIALS.rotate(client_id, keep, load({"data": data}), url, token))
 
 
 @app.command()
 def remove(client_id: ClientId, data: Data = None, url: Url = None, token: Token = None) -> None:
     """Forget a client; tokens that it has end by themselves."""
-    settings = load({"data": data})
-    with server_of(settings, url, token) as server:
-        if server is not None:
-            server.request("DELETE", f"/v1/clients/{client_id}")
-        else:
-            require_data(settings)
-            trust.local_clients(settings).remove(client_id)
-            audit(settings, "client_removed", f"client/{client_id}")
+    CREDENTIALS.remove(client_id, load({"data": data}), url, token)
 
 
 def _row(client: dict[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from typing import Annotated, Any
 
-import msgspec
 import typer
 
 from cloudpulse.cli.admin import (
@@ -19,11 +18,14 @@ from cloudpulse.cli.admin import (
     server_of,
     shown_dates,
 )
-from cloudpulse.cli.options import Data, Token, Url, require_data
+from cloudpulse.cli.credentials import Credentials
+from cloudpulse.cli.options import Data, Token, Url
 from cloudpulse.settings import load
 from cloudpulse.wiring import trust
 
 KeyId = Annotated[str, typer.Argument(metavar="ID", help="The write key's id.")]
+
+CREDENTIALS = Credentials("write_key", trust.local_write_keys)
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Manage the write keys of browsers and apps.")
 
@@ -55,14 +57,7 @@ def add(
 @app.command("list")
 def list_(as_json: AsJson = False, data: Data = None, url: Url = None, token: Token = None) -> None:
     """List the write keys; never the keys themselves."""
-    settings = load({"data": data})
-    with server_of(settings, url, token) as server:
-        if server is not None:
-            keys = server.get("/v1/write-keys")["write_keys"]
-        else:
-            require_data(settings)
-            keys = msgspec.to_builtins(trust.local_write_keys(settings).list())
-    print_list(keys, as_json, _row)
+    print_list(CREDENTIALS.list(load({"data": data}), url, token), as_json, _row)
 
 
 @app.command()
@@ -83,43 +78,19 @@ def change(
         changes["requests_per_minute"] = limit_of(limit)
     if not changes:
         raise typer.BadParameter("give --origin, --limit or both.")
-    settings = load({"data": data})
-    with server_of(settings, url, token) as server:
-        if server is not None:
-            server.request("PATCH", f"/v1/write-keys/{key_id}", json=changes)
-        else:
-            require_data(settings)
-            trust.local_write_keys(settings).change(key_id, **changes)
-            audit(settings, "write_key_changed", f"write_key/{key_id}")
+    CREDENTIALS.change(key_id, changes, load({"data": data}), url, token)
 
 
 @app.command()
 def rotate(key_id: KeyId, keep: Keep = A_DAY, data: Data = None, url: Url = None, token: Token = None) -> None:
     """Print a new key, once; the one before stays valid for a day, older ones end."""
-    settings = load({"data": data})
-    with server_of(settings, url, token) as server:
-        if server is not None:
-            print_json(
-                server.request("POST", f"/v1/write-keys/{key_id}/rotate", params={"keep_previous_seconds": keep}).json()
-            )
-        else:
-            require_data(settings)
-            renewed = trust.local_write_keys(settings).rotate(key_id, keep)
-            audit(settings, "write_key_rotated", f"write_key/{key_id}")
-            print_json(renewed)
+    print_json(CREDENTIALS.rotate(key_id, keep, load({"data": data}), url, token))
 
 
 @app.command()
 def remove(key_id: KeyId, data: Data = None, url: Url = None, token: Token = None) -> None:
     """Forget a write key, which ends at once."""
-    settings = load({"data": data})
-    with server_of(settings, url, token) as server:
-        if server is not None:
-            server.request("DELETE", f"/v1/write-keys/{key_id}")
-        else:
-            require_data(settings)
-            trust.local_write_keys(settings).remove(key_id)
-            audit(settings, "write_key_removed", f"write_key/{key_id}")
+    CREDENTIALS.remove(key_id, load({"data": data}), url, token)
 
 
 def _row(key: dict[str, Any]) -> dict[str, Any]:
