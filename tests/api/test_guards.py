@@ -81,7 +81,7 @@ def let_in(services, *headers: tuple[bytes, bytes]) -> str:
     """Pass a guard with headers as they come over the wire: the test client would make one of two of a name."""
     scope: dict[str, Any] = {"headers": list(headers), "query_string": b"", "state": {}}
     connection: Any = SimpleNamespace(scope=scope, app=SimpleNamespace(state=SimpleNamespace(services=services)))
-    asyncio.run(requires("events:write")(connection, None))  # type: ignore[arg-type]  # the handler is not looked at
+    asyncio.run(requires("events:write")(connection, None))
     return str(scope["auth"].client_id)
 
 

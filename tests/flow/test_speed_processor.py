@@ -142,7 +142,7 @@ def test_a_second_writer_is_noticed(counters: SqliteCounters) -> None:
 
         position, range, replace, expire = counters.position, counters.range, counters.replace, counters.expire
 
-        def apply(self, expected, position, counts, sessions):  # type: ignore[no-untyped-def]
+        def apply(self, expected, position, counts, sessions):
             counters.apply(expected, Position("j", 99), [], {})
             return counters.apply(expected, position, counts, sessions)
 

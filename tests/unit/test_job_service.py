@@ -5,9 +5,9 @@ import datetime as dt
 import pytest
 
 from cloudpulse.engines.local.jobs import SqliteJobs
-from cloudpulse.errors import NotFound, StoreError
+from cloudpulse.errors import NotFound, StoreError, UserError
 from cloudpulse.ops import jobs as ops
-from cloudpulse.ops.jobs import JOBS, Job, JobService, last_slot, next_slot, put_due_in_line
+from cloudpulse.ops.jobs import JOBS, Days, Job, JobService, last_slot, next_slot, put_due_in_line
 from cloudpulse.settings import Settings
 from cloudpulse.wiring import pipeline
 from cloudpulse.wiring.jobs import job_functions
@@ -15,6 +15,7 @@ from cloudpulse.wiring.jobs import job_functions
 NIGHT = dt.datetime(2026, 11, 20, 0, 5, tzinfo=dt.UTC)
 DAY = dt.timedelta(days=1)
 NIGHTLY = Job("nightly", "5 0 * * *", "Runs at night.")
+ASKED = Job("asked", None, "Runs when asked for.", arguments=Days)
 HERE = Job("here", "0 * * * *", "Runs in this process.", process="api")
 
 
@@ -45,7 +46,7 @@ def calls():
 
 @pytest.fixture
 def service(runs, clock, calls):
-    return JobService(runs, clock, {"here": lambda *given: calls.append(given)}, (NIGHTLY, HERE))
+    return JobService(runs, clock, {"here": lambda *given: calls.append(given)}, (NIGHTLY, HERE, ASKED))
 
 
 def finish(runs, run, error=None):
@@ -66,7 +67,9 @@ def test_when_a_job_is_due(moment, last, following):
 
 
 def test_a_job_is_put_in_line_when_its_time_has_come(runs):
-    line = lambda now: put_due_in_line(runs, now, (NIGHTLY, HERE))  # noqa: E731
+    def line(now):
+        return put_due_in_line(runs, now, (NIGHTLY, HERE))
+
     assert line(NIGHT - DAY) == []  # a new folder has missed nothing
     assert line(NIGHT - dt.timedelta(seconds=1)) == []
     assert line(NIGHT) == ["nightly"]
@@ -83,9 +86,35 @@ def test_a_machine_that_was_off_for_a_week_runs_a_job_once(runs):
 
 
 def test_a_job_of_another_process_waits_in_line(service):
-    run = service.start("nightly", {"deep": True})
-    assert (run.status, run.arguments) == ("waiting", {"deep": True})
+    run = service.start("nightly")
+    assert (run.status, run.arguments) == ("waiting", {})
     assert service.show("nightly", run.id) == run
+
+
+def test_a_job_without_a_schedule_runs_only_when_asked_for(runs, service):
+    for day in range(3):
+        assert put_due_in_line(runs, NIGHT + day * DAY, (ASKED,)) == []
+    (state,) = [state for state in service.states() if state.name == "asked"]
+    assert (state.cron, state.next_run_at) == (None, None)
+    run = service.start("asked", {"date_from": "2026-11-19", "date_to": "2026-11-20"})
+    assert run.arguments == {"date_from": "2026-11-19", "date_to": "2026-11-20", "dry_run": False}
+    assert service.show("asked", run.id) == run
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("nightly", {"deep": True}),
+        ("asked", None),
+        ("asked", {"date_from": "2026-11-20", "date_to": "2026-11-19"}),
+        ("asked", {"date_from": "yesterday", "date_to": "2026-11-19"}),
+        ("asked", {"date_from": "2026-11-19", "date_to": "2026-11-19", "user": "ada"}),
+    ],
+)
+def test_arguments_that_a_job_does_not_take(runs, service, name, arguments):
+    with pytest.raises(UserError, match=f"The job {name} does not take these arguments"):
+        service.start(name, arguments)
+    assert runs.history() == []
 
 
 def test_a_job_of_this_process_runs_at_once(service, calls):
@@ -117,7 +146,7 @@ def test_what_a_dead_process_left_open_is_closed(runs, clock, service):
 
 def test_an_unknown_job_or_run(service):
     for ask in (service.start, lambda name: service.history(name, 1)):
-        with pytest.raises(NotFound, match="There is no job 'nobody'; there are nightly, here"):
+        with pytest.raises(NotFound, match="There is no job 'nobody'; there are nightly, here, asked"):
             ask("nobody")
     run = service.start("here")
     for name, run_id in (("here", "nobody"), ("nightly", run.id)):
@@ -142,7 +171,7 @@ def test_the_gauges_of_jobs(runs, service):
     found = {name: (gauge.label, gauge.values) for name, gauge in service.gauges().items()}
     assert found == {
         "job_last_success_seconds": ("job", {"nightly": NIGHT.timestamp()}),
-        "job_failures": ("job", {"nightly": 1.0, "here": 0.0}),
+        "job_failures": ("job", {"nightly": 1.0, "here": 0.0, "asked": 0.0}),
     }
 
 

@@ -179,7 +179,7 @@ def test_duplicates_of_an_earlier_group_and_after_a_restart(world: World, tmp_pa
     world.one_group(a=[event(one)])
     assert counts(world.one_group(b=[event(one)])["b"]) == (0, 1, [])
     world.close()
-    world.__init__(tmp_path)  # type: ignore[misc]
+    world.__init__(tmp_path)
     assert counts(world.one_group(c=[event(one)])["c"]) == (0, 1, [])
     assert "log.append" not in world.calls
     assert world.stored() == [one]

@@ -72,7 +72,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path):
 
 def test_settings_do_not_change():
     with pytest.raises(AttributeError):
-        Settings().port = 1  # type: ignore[misc]
+        Settings().port = 1
 
 
 def test_settings_travel_to_the_processes_and_back():

@@ -40,7 +40,7 @@ class World:
         self.journal = self.reader.state().journal
         given = Settings(**{"data": folder, "trim_delay_seconds": 0, "reserve_bytes": 4096} | settings)
         positions = {name: lambda name=name: self.at[name] for name in self.at}
-        self.watch = Watch(given, self.gate, self.reader, self.index, positions, self.nudge, lambda: self.letters)  # type: ignore[arg-type]
+        self.watch = Watch(given, self.gate, self.reader, self.index, positions, self.nudge, lambda: self.letters)
 
     def nudge(self) -> None:
         self.nudges += 1

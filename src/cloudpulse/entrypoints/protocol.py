@@ -104,7 +104,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """Take a connection, or refuse it when there are too many."""
         self._limits.start(self.loop, self.connections)  # type: ignore[arg-type]  # all are of this class
         self.since = self.loop.time()  # exact: of those that came in one second, the first makes room first
-        has_room = self._limits.make_room(self.connections)  # type: ignore[arg-type]
+        has_room = self._limits.make_room(self.connections)  # type: ignore[arg-type]  # as above
         one_write: Any = OneWriteTransport(transport, self.loop)
         super().connection_made(one_write)
         self.flow = Flow(one_write, lambda: bool(self.pipeline or self._unparsed))

@@ -154,8 +154,7 @@ def truncate_ip(text: str | None, mode: Literal["keep", "truncate", "drop"]) -> 
 
 
 _SEPARATORS = re.compile(r"[\s_-]+")
-# get_args loses the literal type.
-_TYPES: dict[str, EventType] = {name.replace("_", ""): name for name in EVENT_TYPES}  # type: ignore[misc]
+_TYPES: dict[str, EventType] = {name.replace("_", ""): name for name in EVENT_TYPES}  # type: ignore[misc]  # get_args loses the literal
 
 
 def normalise_type(text: str) -> tuple[EventType, str | None]:

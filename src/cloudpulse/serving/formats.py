@@ -1,6 +1,6 @@
 """Silver rows written as Parquet, NDJSON or CSV, a few thousand at a time."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import IO, Any, Literal, Protocol, cast
 
 import msgspec
@@ -95,7 +95,7 @@ class CsvRows:
         """Nothing waits."""
 
 
-WRITERS: dict[Format, type[ParquetRows] | type[NdjsonRows] | type[CsvRows]] = {
+WRITERS: dict[Format, Callable[[IO[bytes]], RowWriter]] = {
     "parquet": ParquetRows,
     "ndjson": NdjsonRows,
     "csv": CsvRows,

@@ -211,9 +211,9 @@ class Finder(importlib.machinery.PathFinder):
                 execute(module)
                 prepare(module)
 
-            spec.loader.exec_module = exec_module  # type: ignore[method-assign]  # the import protocol is met, its class is not
+            spec.loader.exec_module = exec_module
         return spec
 
 
 if FOLDER:
-    sys.meta_path.insert(0, Finder)  # type: ignore[arg-type]  # has what the import protocol asks for
+    sys.meta_path.insert(0, Finder)
