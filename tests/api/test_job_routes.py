@@ -41,6 +41,16 @@ def test_a_job_of_the_api_process_has_ended_when_the_answer_comes(http, admin):
     assert http.post("/v1/jobs/rotate/run", headers=admin).json()["status"] == "done"
 
 
+def test_arguments_of_a_run_are_checked(http, services, admin):
+    days = {"date_from": "2026-11-19", "date_to": "2026-11-20"}
+    run = http.post("/v1/jobs/replay/run", headers=admin, json=days).json()
+    assert (run["status"], run["arguments"]) == ("waiting", days | {"dry_run": False})
+    for name, body in (("replay", None), ("replay", days | {"dry_run": 1}), ("summarise", days), ("replay", [])):
+        answer = http.post(f"/v1/jobs/{name}/run", headers=admin, json=body)
+        assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")
+    assert len(http.get("/v1/jobs/replay/history", headers=admin).json()["runs"]) == 1
+
+
 def test_an_unknown_job(http, services, admin):
     for method, path in (("POST", "run"), ("GET", "history"), ("GET", "history/nobody")):
         answer = http.request(method, f"/v1/jobs/nobody/{path}", headers=admin)

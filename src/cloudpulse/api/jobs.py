@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, get, post
-from litestar.params import PathParameter, QueryParameter
+from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from cloudpulse.api.audit import audit
 from cloudpulse.api.guards import ADMIN
@@ -35,9 +35,12 @@ def list_jobs(request: Request[Any, Any, Any]) -> JobList:
 
 
 @post("/v1/jobs/{name:str}/run", guards=ADMIN, status_code=202, sync_to_thread=True)
-def run_job(request: Request[Any, Any, Any], name: Name) -> JobRun:
-    """Have a job run as soon as those before it have ended; its run tells when it has."""
-    run: JobRun = request.app.state.services.jobs.start(name)
+def run_job(request: Request[Any, Any, Any], name: Name, data: JSONBody[dict[str, Any] | None] = None) -> JobRun:
+    """Have a job run as soon as those before it have ended; its run tells when it has.
+
+    The body holds the arguments of the job, as a JSON object; most jobs take none.
+    """
+    run: JobRun = request.app.state.services.jobs.start(name, data)
     audit(request, "job_run", f"job/{run.name}")
     return run
 

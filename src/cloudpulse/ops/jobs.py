@@ -1,6 +1,7 @@
 """What runs by itself, and when: the jobs, and what is asked of them by hand."""
 
 import datetime as dt
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
@@ -8,7 +9,7 @@ import msgspec
 import structlog
 from croniter import croniter
 
-from cloudpulse.errors import NotFound
+from cloudpulse.errors import NotFound, UserError
 from cloudpulse.events.times import parse, rfc3339
 from cloudpulse.ports import JobRun, Jobs
 from cloudpulse.telemetry import Labelled, sentence, told
@@ -26,13 +27,32 @@ MAX_FAILURES = 100
 CUT_OFF = "The process ended while it ran."
 
 
+class NoArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What most jobs take."""
+
+
+class Days(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Days in UTC, both inclusive; ``dry_run`` only looks."""
+
+    date_from: dt.date
+    date_to: dt.date
+    dry_run: bool = False
+
+    def __post_init__(self) -> None:
+        if self.date_to < self.date_from:
+            raise ValueError("date_to must not be before date_from")
+
+
 class Job(msgspec.Struct, frozen=True):
-    """One job: ``cron`` is in UTC, ``what`` is a sentence, ``process`` is where it runs."""
+    """One job: ``cron`` is in UTC, None for one that runs only when asked for; ``what`` is a sentence, ``process`` is
+    where it runs, ``arguments`` what a run of it may be given.
+    """
 
     name: str
-    cron: str
+    cron: str | None
     what: str
     process: Literal["pipeline", "api"] = "pipeline"
+    arguments: type[msgspec.Struct] = NoArguments
 
 
 JOBS: tuple[Job, ...] = (
@@ -42,17 +62,21 @@ JOBS: tuple[Job, ...] = (
     Job("sweep", "50 1 * * *", "Removes files that a crash left behind and that nothing names."),
     Job("expire", "35 0 * * *", "Removes the history of jobs that is older than 90 days or beyond 10,000 runs."),
     Job("rotate", "0 * * * *", "Renews secrets that are as old as the settings allow.", process="api"),
+    Job("replay", None, "Rebuilds silver of some days from bronze, and tells what differed.", arguments=Days),
 )
 """All jobs; ``wiring`` says what each of them calls."""
 
 
 class JobState(msgspec.Struct, frozen=True, kw_only=True):
-    """A job, when it runs next, and how it ran last. ``failures`` counts the failed runs since the last good one."""
+    """A job, when it runs next, and how it ran last. ``failures`` counts the failed runs since the last good one.
+
+    One without a ``cron`` runs only when asked for.
+    """
 
     name: str
     what: str
-    cron: str
-    next_run_at: str
+    cron: str | None
+    next_run_at: str | None
     last_run: JobRun | None
     last_success_at: str | None
     failures: int
@@ -82,8 +106,8 @@ def put_due_in_line(runs: Jobs, now: dt.datetime, jobs: Sequence[Job] = JOBS) ->
     """Put the pipeline's jobs in line whose time has come; returns their names. A job that has missed many of its
     times is put in line once.
     """
-    here = [job for job in jobs if job.process == "pipeline"]
-    return [job.name for job in here if runs.schedule(job.name, last_slot(job.cron, now), now)]
+    due = {job.name: last_slot(job.cron, now) for job in jobs if job.process == "pipeline" and job.cron is not None}
+    return [name for name, slot in due.items() if runs.schedule(name, slot, now)]
 
 
 def expire(runs: Jobs, now: dt.datetime) -> dict[str, Any]:
@@ -117,15 +141,18 @@ class JobService:
         }
 
     def start(self, name: str, arguments: Arguments | None = None) -> JobRun:
-        """Have a job run: here and now, or as soon as it is its turn. Raises ``NotFound``."""
+        """Have a job run: here and now, or as soon as it is its turn.
+
+        Raises ``NotFound``, or ``UserError`` for arguments that it does not take.
+        """
         job = find(name, self._jobs)
-        run = self._runs.request(job.name, arguments or {}, self._now())
+        run = self._runs.request(job.name, _checked(job, arguments or {}), self._now())
         return self._run_here(run) if name in self._own else run
 
     def seconds_until_due(self, name: str) -> float:
-        """How long until the job's time comes."""
-        now = self._now()
-        return (next_slot(find(name, self._jobs).cron, now) - now).total_seconds()
+        """How long until the job's time comes; for one without a schedule, for ever."""
+        now, cron = self._now(), find(name, self._jobs).cron
+        return math.inf if cron is None else (next_slot(cron, now) - now).total_seconds()
 
     def history(self, name: str, limit: int) -> list[JobRun]:
         """The newest runs of a job, newest first. Raises ``NotFound``."""
@@ -152,7 +179,7 @@ class JobService:
             name=job.name,
             what=job.what,
             cron=job.cron,
-            next_run_at=rfc3339(next_slot(job.cron, now)),
+            next_run_at=None if job.cron is None else rfc3339(next_slot(job.cron, now)),
             last_run=last[0] if last else None,
             last_success_at=good[0].finished_at if good else None,
             failures=sum(not good or run.requested_at > good[0].requested_at for run in failed),
@@ -169,3 +196,13 @@ class JobService:
         else:
             self._runs.finish(run.id, self._now(), result=result)
         return self.show(run.name, run.id)
+
+
+def _checked(job: Job, arguments: Arguments) -> Arguments:
+    """Arguments as they go into the line: all that the job takes, those that were left out too."""
+    try:
+        taken = msgspec.convert(arguments, job.arguments)
+    except msgspec.ValidationError as exc:
+        raise UserError(f"The job {job.name} does not take these arguments: {exc}.") from exc
+    given: dict[str, Any] = msgspec.to_builtins(taken)
+    return given

@@ -57,6 +57,7 @@ def job_runner(settings: Settings, runs: SqliteJobs, functions: Mapping[str, Job
 def job_functions(settings: Settings, parts: Pipeline, runs: SqliteJobs) -> dict[str, JobFunction]:
     """What the jobs of the pipeline call."""
     from cloudpulse.batch.compact import Compactor
+    from cloudpulse.batch.replay import Replay
     from cloudpulse.batch.retain import Retention
     from cloudpulse.batch.summary import Summariser
     from cloudpulse.batch.sweep import sweep
@@ -67,6 +68,10 @@ def job_functions(settings: Settings, parts: Pipeline, runs: SqliteJobs) -> dict
         snapshots, open_warehouse = SnapshotReader(settings), partial(_warehouse, settings)
         return Summariser(settings.data, snapshots, parts.reader, parts.writer.hurry, open_warehouse).run(now)
 
+    def replay(arguments: jobs.Arguments, now: dt.datetime) -> dict[str, Any]:
+        days = msgspec.convert(arguments, jobs.Days)
+        return Replay(*keep, utc_now).run(days.date_from, days.date_to, days.dry_run, now)
+
     keep = (settings, parts.lake, parts.records)
     return {
         "compact": lambda _, now: Compactor(*keep, utc_now).run(now),
@@ -74,6 +79,7 @@ def job_functions(settings: Settings, parts: Pipeline, runs: SqliteJobs) -> dict
         "sweep": lambda _, now: sweep(*keep, settings.data / TAIL_FOLDER, now),
         "summarise": summarise,
         "expire": lambda _, now: jobs.expire(runs, now),
+        "replay": replay,
     }
 
 
