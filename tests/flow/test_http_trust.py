@@ -26,6 +26,7 @@ PROTECTED = [
     *[("POST", path, "events:write") for path in WRITE],
     *[("GET", path, "events:read") for path in READ],
     ("POST", "/v1/query/sql", "events:read"),
+    ("GET", "/v1/users/nobody/activity", "events:read"),
     *[("GET", path, "admin") for path in ADMIN],
     ("POST", "/v1/clients", "admin"),
     ("PATCH", "/v1/clients/nobody", "admin"),

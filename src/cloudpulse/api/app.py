@@ -7,6 +7,7 @@ from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 from litestar.types import ControllerRouterHandler
 
+from cloudpulse.api.activity import activity_routes
 from cloudpulse.api.clients import client_routes
 from cloudpulse.api.concurrency import ConcurrencyLimit
 from cloudpulse.api.dead_letters import dead_letter_routes
@@ -36,6 +37,7 @@ ROUTES: list[ControllerRouterHandler] = [
     *ingest_routes,
     *lookup_routes,
     *event_list_routes,
+    *activity_routes,
     *query_routes,
     *sql_routes,
     *realtime_routes,
