@@ -2,10 +2,11 @@
 
 import datetime as dt
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from cloudpulse.events.model import Batch, Count, Position
 
@@ -318,10 +319,68 @@ class Jobs(Protocol):
         """
 
 
+class StepRun(msgspec.Struct, frozen=True, kw_only=True):
+    """One step of an execution. ``attempts`` counts tries, also those that ended with their process; ``errors`` holds
+    a sentence for each that failed. ``output`` holds counts, ids and codes, nothing that an event says.
+    """
+
+    name: str
+    status: JobStatus = "waiting"
+    attempts: int = 0
+    started_at: str | None = None
+    finished_at: str | None = None
+    input: dict[str, Any] | None = None
+    output: dict[str, Any] | None = None
+    errors: tuple[str, ...] = ()
+
+
+class Execution(msgspec.Struct, frozen=True, kw_only=True):
+    """One execution of a workflow. Times are RFC 3339 in UTC; ``retries`` counts how often it was taken up again after
+    it had failed; ``error`` says why it has.
+    """
+
+    id: str
+    workflow: str
+    status: JobStatus
+    requested_at: str
+    finished_at: str | None = None
+    retries: int = 0
+    steps: tuple[StepRun, ...]
+    error: str | None = None
+
+
+class Executions(Protocol):
+    """Executions of workflows and their history; any process may read and write it. All writes are durable."""
+
+    def start(self, execution: Execution) -> Execution:
+        """Put an execution in line, and return it; or the one of this id that there is."""
+
+    def change(self, execution_id: str, change: Callable[[Execution], Execution | None]) -> Execution | None:
+        """Replace an execution by what ``change`` makes of it, in one atomic step, and return that.
+
+        None, and nothing is changed, where there is no such execution or ``change`` returns None.
+        """
+
+    def history(
+        self, workflow: str | None = None, statuses: Sequence[JobStatus] = (), limit: int | None = None
+    ) -> list[Execution]:
+        """Executions of one workflow or all, in these statuses or any, newest first."""
+
+    def show(self, execution_id: str) -> Execution | None:
+        """One execution, or None."""
+
+    def prune(self, before: dt.datetime, keep: int) -> int:
+        """Forget executions that ended before, and all but the newest ``keep``; returns how many went.
+
+        Those that wait or run stay.
+        """
+
+
 class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
     """Who did what to whom. Ids only: no address, no name, no secret, nothing of an event.
 
     ``actor`` and ``subject`` are ids (``client/…``, ``user/…``, ``write_key/…``), ``at`` is RFC 3339 in UTC.
+    ``left_out`` refusals of the same subject came before this one and have no entry: they were too many.
     """
 
     at: str
@@ -330,6 +389,7 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
     subject: str
     outcome: str = "done"
     request_id: str | None = None
+    left_out: int | UnsetType = UNSET
 
 
 class AuditLog(Protocol):
@@ -379,4 +439,30 @@ class Warehouse(Protocol):
 
         A file that has gone meanwhile raises FileNotFoundError, a statement over its time ``QueryTimeout``, one that
         was cancelled ``QueryCancelled``, a wrong one or one that needs too much ``UserError``.
+        """
+
+
+Target = Literal["webhook", "email"]
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that happened, for one target outside. ``id`` is the same whenever the same thing is told.
+
+    ``data`` names ids, counts and sentences, nothing of an event; ``made_at`` is RFC 3339 in UTC.
+    """
+
+    id: str
+    kind: str
+    target: Target
+    made_at: str
+    data: dict[str, Any]
+
+
+class Channel(Protocol):
+    """The way to one target outside."""
+
+    def send(self, message: Message) -> None:
+        """Return when the other side has taken the message, within half a minute or so.
+
+        Raises ``NotDelivered`` with a sentence without any secret; the message may have arrived nevertheless.
         """

@@ -7,6 +7,8 @@ import json
 import jwt
 import pytest
 
+from cloudpulse.auth.throttle import TOLD_PER_MINUTE, SignInThrottle
+
 SHOP = "https://shop.example"
 FORM = "application/x-www-form-urlencoded"
 
@@ -238,3 +240,18 @@ def test_new_signing_secrets_on_demand(http, services, bearer):
     assert noted(services) == [
         ("client/probe", "signing_rotated", name, "done") for name in ("signing", "user_signing")
     ]
+
+
+def test_a_flood_of_guesses_does_not_fill_the_audit_log(http, services):
+    services.sign_ins = SignInThrottle(1_000, lambda: services.clock.now)
+
+    def guess(client_id):
+        assert http.post("/v1/token", json={"client_id": client_id, "client_secret": "x"}).status_code == 401
+
+    for number in range(TOLD_PER_MINUTE + 7):
+        guess(f"nobody-{number}")
+    services.clock.now += 60
+    guess("nobody")
+    lines = (services.settings.data / "audit.ndjson").read_bytes().splitlines()
+    assert len(lines) == TOLD_PER_MINUTE + 1
+    assert [json.loads(line).get("left_out") for line in lines[-2:]] == [None, 7]

@@ -17,10 +17,8 @@ WRITERS = 4
 ENTRIES = 60
 
 
-def entry(number: int = 0, actor: str = "client/ab12") -> AuditEntry:
-    return AuditEntry(
-        at="2026-11-20T14:00:00Z", actor=actor, action="client_removed", subject=f"client/{number}", request_id="r"
-    )
+def entry(number: int = 0, actor: str = "client/ab12", at: str = "2026-11-20T14:00:00Z") -> AuditEntry:
+    return AuditEntry(at=at, actor=actor, action="client_removed", subject=f"client/{number}", request_id="r")
 
 
 def entries(path: Path) -> list[AuditEntry]:
@@ -35,7 +33,7 @@ def write_many(path: Path, actor: str) -> None:
     os.write = write_in_pieces
     log = FileAuditLog(path)
     for number in range(ENTRIES):
-        log.append(entry(number, actor))
+        log.append(entry(number, actor, f"2026-{9 + 3 * number // ENTRIES:02}-01T00:00:00Z"))
 
 
 def test_entries_stand_in_order_as_they_were_given(audit_log, audit_file):
@@ -77,10 +75,13 @@ def test_several_processes_and_threads_tear_no_line(audit_file, writes_in_pieces
         worker.start()
     for worker in (*processes, *threads):
         worker.join()
-    found = entries(audit_file)
+    assert audit_file.with_name("audit-2026-09.ndjson").exists()
+    found = [one for path in audit_file.parent.glob("audit*.ndjson") for one in entries(path)]
     assert len(found) == 2 * WRITERS * ENTRIES
     for actor in {one.actor for one in found}:
-        assert [one.subject for one in found if one.actor == actor] == [f"client/{n}" for n in range(ENTRIES)]
+        assert sorted(one.subject for one in found if one.actor == actor) == sorted(
+            f"client/{n}" for n in range(ENTRIES)
+        )
 
 
 def test_an_entry_that_the_system_takes_in_pieces_is_whole(audit_log, audit_file, writes_in_pieces):
@@ -104,6 +105,26 @@ def test_a_moved_log_is_begun_anew(audit_log, audit_file):
     moved = audit_file.rename(audit_file.with_name("audit.1.ndjson"))
     audit_log.append(entry(2))
     assert (entries(moved), entries(audit_file)) == ([entry(1)], [entry(2)])
+
+
+def test_the_file_of_a_month_is_put_away_as_it_is(audit_log, audit_file):
+    november = [entry(1), entry(2, at="2026-11-30T23:59:59Z")]
+    december = [entry(3, at="2026-12-01T00:00:00Z"), entry(4)]
+    for one in [*november, *december, entry(5, at="2027-02-01T00:00:00Z")]:
+        audit_log.append(one)
+    assert entries(audit_file.with_name("audit-2026-11.ndjson")) == november
+    assert entries(audit_file.with_name("audit-2026-12.ndjson")) == december, "a clock that is set back begins no file"
+    assert [one.subject for one in entries(audit_file)] == ["client/5"]
+
+
+def test_a_file_that_was_put_away_is_never_replaced(audit_log, audit_file):
+    audit_log.append(entry(1))
+    put_away = audit_file.with_name("audit-2026-11.ndjson")
+    put_away.write_text("something else")
+    audit_log.append(entry(2, at="2026-12-01T00:00:00Z"))
+    assert put_away.read_text() == "something else"
+    assert entries(audit_file.with_name("audit-2026-11-2.ndjson")) == [entry(1)]
+    assert [one.subject for one in entries(audit_file)] == ["client/2"]
 
 
 def test_a_full_disk_is_told_with_what_is_missing(audit_log, audit_file, monkeypatch):

@@ -201,3 +201,13 @@ def test_names_are_kept_as_hashes_only(sign_ins):
     sign_ins.succeeded(HOME, "a-name")
     assert b"a-name" not in repr(vars(sign_ins)).encode()
     assert b"a-name" not in b"".join([*sign_ins._failures, *sign_ins._known])
+
+
+def test_a_flood_of_failures_is_told_in_few_entries_and_none_is_lost(sign_ins, clock):
+    told = [sign_ins.left_out("unknown") for _ in range(1_000)]
+    assert told == [0] * throttle.TOLD_PER_MINUTE + [None] * (1_000 - throttle.TOLD_PER_MINUTE)
+    assert sign_ins.left_out("user/ada") == 0, "nobody else's entries go under in it"
+    clock.now += 1
+    assert [sign_ins.left_out("unknown") for _ in range(2)] == [1_000 - throttle.TOLD_PER_MINUTE, None]
+    clock.now += 60
+    assert [sign_ins.left_out("unknown") for _ in range(2)] == [1, 0]

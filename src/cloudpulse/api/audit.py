@@ -3,6 +3,7 @@
 from typing import Any
 
 from litestar import Request
+from msgspec import UNSET, UnsetType
 
 from cloudpulse.events import times
 from cloudpulse.ports import AuditEntry
@@ -12,7 +13,12 @@ UNKNOWN = "unknown"
 
 
 def audit(
-    request: Request[Any, Any, Any], action: str, subject: str, outcome: str = "done", actor: str | None = None
+    request: Request[Any, Any, Any],
+    action: str,
+    subject: str,
+    outcome: str = "done",
+    actor: str | None = None,
+    left_out: int | UnsetType = UNSET,
 ) -> None:
     """Write who did what to whom; the actor is the caller unless another is named. Blocks: call it in a thread."""
     services = request.app.state.services
@@ -26,5 +32,13 @@ def audit(
         subject=subject,
         outcome=outcome,
         request_id=request.scope["state"]["request_id"],
+        left_out=left_out,
     )
     services.audit.append(entry)
+
+
+def audit_refusal(request: Request[Any, Any, Any], action: str, subject: str) -> None:
+    """Write that somebody was refused; in a flood of them, only now and then and how many there were. Blocks, too."""
+    left_out = request.app.state.services.sign_ins.left_out(subject)
+    if left_out is not None:
+        audit(request, action, subject, "refused", actor=UNKNOWN, left_out=left_out or UNSET)

@@ -15,7 +15,7 @@ from litestar.datastructures import Cookie
 from litestar.handlers.base import BaseRouteHandler
 
 from cloudpulse import telemetry
-from cloudpulse.api.audit import UNKNOWN, audit
+from cloudpulse.api.audit import UNKNOWN, audit, audit_refusal
 from cloudpulse.api.rate_limits import enter_sign_in
 from cloudpulse.api.token import JSON, Token
 from cloudpulse.auth.sessions import Session
@@ -110,7 +110,7 @@ def _sign_in(request: Request[Any, Any, Any], given: SignInRequest, address: str
     except InvalidCredentials:
         services.sign_ins.failed(address, name)
         known = services.users.find_by_email(given.email)
-        audit(request, "sign_in", f"user/{known.user_id}" if known else UNKNOWN, "refused", actor=UNKNOWN)
+        audit_refusal(request, "sign_in", f"user/{known.user_id}" if known else UNKNOWN)
         raise
     services.sign_ins.succeeded(address, name)
     session = services.sessions.begin(account.user_id, account.password_id)

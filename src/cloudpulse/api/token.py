@@ -10,7 +10,7 @@ import msgspec
 from litestar import Request, get, post
 from litestar.concurrency import sync_to_thread
 
-from cloudpulse.api.audit import UNKNOWN, audit
+from cloudpulse.api.audit import UNKNOWN, audit, audit_refusal
 from cloudpulse.api.rate_limits import enter_sign_in
 from cloudpulse.auth.clients import PREFIX
 from cloudpulse.errors import InvalidClient, InvalidScope, InvalidTokenRequest, UnsupportedGrantType, UnsupportedMedia
@@ -152,7 +152,7 @@ def _issue(request: Request[Any, Any, Any], client_id: str, client_secret: str, 
     except InvalidClient:
         services.sign_ins.failed(address, subject, guessable=False)
         known = services.clients.is_known(client_id)
-        audit(request, "token_issued", subject if known else UNKNOWN, "refused", actor=UNKNOWN)
+        audit_refusal(request, "token_issued", subject if known else UNKNOWN)
         raise
     services.sign_ins.succeeded(address, subject)
     scopes = _granted(client.scopes, scope)

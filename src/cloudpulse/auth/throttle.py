@@ -6,7 +6,7 @@ All of it lives in the memory of one process and is bounded: what was asked for 
 import hashlib
 import math
 import secrets as random
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable
 from ipaddress import IPv6Address, ip_address
 from threading import Lock
@@ -22,6 +22,10 @@ FREE_FAILURES = 5
 MAX_WAIT_SECONDS = 900
 FAILURES_PER_HOUR = 100
 """Of one name, over all addresses: what OWASP's ASVS allows (2.2.1)."""
+
+TOLD_PER_MINUTE = 60
+"""So many failures of one subject have an entry each in the audit log, whoever they come from: an attack must not fill
+the disk."""
 
 _TOLERANCE_SECONDS = 1e-6
 
@@ -99,6 +103,8 @@ class SignInThrottle:
         self._hash_key = random.token_bytes(32)
         self._addresses = TokenBuckets(clock)
         self._failed_names = TokenBuckets(clock, HOUR_SECONDS)
+        self._told = TokenBuckets(clock)
+        self._left_out = Counter[str]()
         self._failures: OrderedDict[bytes, tuple[int, float]] = OrderedDict()
         self._known: OrderedDict[bytes, None] = OrderedDict()
         self._lock = Lock()
@@ -130,6 +136,19 @@ class SignInThrottle:
         with self._lock:
             self._failures.pop(pair, None)
             _remember(self._known, pair, None)
+
+    def left_out(self, subject: str) -> int | None:
+        """How many of a subject's failures the audit log lacks before this one; None when it shall lack this one, too.
+
+        All subjects that are unknown must be one.
+        """
+        with self._lock:
+            try:
+                self._told.take(subject, TOLD_PER_MINUTE)
+            except RateLimited:
+                self._left_out[subject] += 1
+                return None
+            return self._left_out.pop(subject, 0)
 
     def _check_wait(self, pair: bytes) -> None:
         failures, last_at = self._failures.get(pair, (0, 0.0))

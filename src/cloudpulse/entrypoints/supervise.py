@@ -31,7 +31,7 @@ from cloudpulse.settings import FILE_NAME, Settings, load
 
 SERVER_FILE = "server.json"
 FIRST_LOGIN_FILE = "first-login"
-PRIVATE_FILES = ("*.db", "*.db-wal", "*.db-shm", wiring.AUDIT_FILE, FIRST_LOGIN_FILE, FILE_NAME)
+PRIVATE_FILES = ("*.db", "*.db-wal", "*.db-shm", wiring.AUDIT_FILES, FIRST_LOGIN_FILE, FILE_NAME)
 SETTINGS_VARIABLE = "CLOUDPULSE_SETTINGS"
 DRAIN_SECONDS = 8.0
 BACKOFF_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0)

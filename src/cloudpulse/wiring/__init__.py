@@ -48,6 +48,8 @@ if TYPE_CHECKING:
 RECORDS_FILE = "records.db"
 COUNTERS_FILE = "counters.db"
 AUDIT_FILE = "audit.ndjson"
+AUDIT_FILES = "audit*.ndjson"
+"""This month's, and those of earlier ones."""
 TAIL_FOLDER = "tail"
 
 
