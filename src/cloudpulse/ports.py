@@ -52,10 +52,10 @@ class LogReader(Protocol):
     def read(self, after: int, limit: int = 500, max_events: int = 50_000) -> list[Batch]:
         """Batches above ``after`` in order, gapless; at least one when there is one. Raises ``LogTrimmed``."""
 
-    def digests(self, after: int, consumer: str) -> tuple[int, list[tuple[int, int, tuple[Count, ...]]]]:
+    def digests(self, after: int, consumer: str | None) -> tuple[int, list[tuple[int, int, tuple[Count, ...]]]]:
         """The head and (seq, received_at, digest) of a consumer's batches above ``after``, seen in one moment.
 
-        Raises ``LogTrimmed``.
+        For None, those that are no next try of a dead letter. Raises ``LogTrimmed``.
         """
 
     def redrives(self, letter_ids: Iterable[str]) -> dict[str, int]:
@@ -135,11 +135,21 @@ class Counters(Protocol):
         Returns False, and changes nothing, when the counters do not stand at ``expected``.
         """
 
-    def range(self, first_minute: int, last_minute: int) -> LiveCounts:
+    def range(self, first_minute: int, last_minute: int, with_sessions: bool = True) -> LiveCounts:
         """Counters of the minutes from first to last, both inclusive, with the position, in one consistent read."""
 
-    def replace(self, position: Position, first_minute: int, last_minute: int, counts: Iterable[MinuteCount]) -> bool:
-        """Set a range of minutes at once; False, and no change, when the counters do not stand at ``position``."""
+    def replace(
+        self,
+        position: Position,
+        first_minute: int,
+        last_minute: int,
+        counts: Iterable[MinuteCount],
+        sessions: Mapping[tuple[str, int], bytes],
+    ) -> bool:
+        """Set counts and session sketches of a range of minutes at once: what is not given is gone.
+
+        Returns False, and changes nothing, when the counters do not stand at ``position``.
+        """
 
     def expire(self, before_minute: int) -> int:
         """Remove minutes before this one; returns how many rows went."""

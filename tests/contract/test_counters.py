@@ -82,20 +82,45 @@ def test_a_range_includes_both_its_ends(counters: Counters) -> None:
     assert [minute for _, minute, _ in live.sessions] == [10, 11, 12]
 
 
-def test_a_replaced_range_has_the_new_counts_alone(counters: Counters) -> None:
+def test_a_replaced_range_has_what_is_given_alone(counters: Counters) -> None:
+    """Guards mechanism 16: a range is swapped as a whole, the rest and the position stay."""
     before, after = MinuteCount("shop", 99, "click", 1), MinuteCount("shop", 102, "click", 1)
-    assert counters.apply(None, FIRST, [before, VIEWS, CLICKS, after], {("shop", 100): sketch.of(["a"])})
+    bodies = {("shop", minute): sketch.of(["a", "b"]) for minute in (99, 100, 101, 102)}
+    assert counters.apply(None, FIRST, [before, VIEWS, CLICKS, after], bodies)
     repaired = MinuteCount("shop", 100, "error", 7)
-    assert counters.replace(FIRST, 100, 101, [repaired])
-    assert counts(counters) == [before, repaired, after]
-    assert counters.position() == FIRST
-    assert sessions(counters) == 1
+    assert counters.replace(FIRST, 100, 101, [repaired], {("shop", 100): sketch.of(["a", "c", "d"])})
+    live = counters.range(0, 1_000_000)
+    assert live.counts == [before, repaired, after]
+    assert [(minute, sketch.estimate([body])) for _, minute, body in live.sessions] == [(99, 2), (100, 3), (102, 2)]
+    assert live.position == FIRST
 
 
 def test_a_range_is_not_replaced_once_the_counters_moved_on(counters: Counters) -> None:
-    assert counters.apply(None, SECOND, [VIEWS], {})
-    assert not counters.replace(FIRST, 0, 1000, [])
+    """Guards mechanism 16."""
+    assert counters.apply(None, SECOND, [VIEWS], {("shop", 100): sketch.of(["a"])})
+    assert not counters.replace(FIRST, 0, 1000, [], {})
     assert counts(counters) == [VIEWS]
+    assert sessions(counters) == 1
+
+
+def test_a_replacement_that_fails_half_way_leaves_all_as_it_was(counters: Counters) -> None:
+    """Guards mechanism 16."""
+
+    def failing() -> Iterator[MinuteCount]:
+        yield CLICKS
+        raise RuntimeError("half way")
+
+    assert counters.apply(None, FIRST, [VIEWS], {("shop", 100): sketch.of(["a"])})
+    with pytest.raises(RuntimeError, match="half way"):
+        counters.replace(FIRST, 0, 1000, failing(), {})
+    assert counts(counters) == [VIEWS]
+    assert sessions(counters) == 1
+
+
+def test_a_range_without_sessions(counters: Counters) -> None:
+    assert counters.apply(None, FIRST, [VIEWS], {("shop", 100): sketch.of(["a"])})
+    live = counters.range(0, 1000, with_sessions=False)
+    assert (live.position, live.counts, live.sessions) == (FIRST, [VIEWS], [])
 
 
 def test_expired_minutes_go_with_their_sketches(counters: Counters) -> None:

@@ -148,10 +148,11 @@ def test_a_consumer_sees_the_counts_of_its_own_letters_alone(event_log, log_read
     fill(event_log, 1)
     event_log.append(batch(2, redrive_of="lake:journal:7"))
     event_log.append(batch(3, redrive_of="speed:journal:7"))
-    seen = {consumer: log_reader.digests(0, consumer) for consumer in ("lake", "speed")}
+    seen = {consumer: log_reader.digests(0, consumer) for consumer in ("lake", "speed", None)}
     assert {consumer: (head, [seq for seq, _, _ in rows]) for consumer, (head, rows) in seen.items()} == {
         "lake": (3, [1, 2]),
         "speed": (3, [1, 3]),
+        None: (3, [1]),
     }
 
 

@@ -60,22 +60,32 @@ class SqliteCounters:
             connection.execute(_MOVE, (position.journal, position.seq))
             return True
 
-    def range(self, first_minute: int, last_minute: int) -> LiveCounts:
+    def range(self, first_minute: int, last_minute: int, with_sessions: bool = True) -> LiveCounts:
         """Counters and sketches of the minutes from first to last, with the position, in one read transaction."""
         minutes = (first_minute, last_minute)
         with self._database.read() as connection:
             position = _position(connection)
             counts = connection.execute(_COUNTS, minutes).fetchall()
-            sessions = connection.execute(_SKETCHES, minutes).fetchall()
+            sessions = connection.execute(_SKETCHES, minutes).fetchall() if with_sessions else []
         return LiveCounts(position, [MinuteCount(*row) for row in counts], sessions)
 
-    def replace(self, position: Position, first_minute: int, last_minute: int, counts: Iterable[MinuteCount]) -> bool:
-        """Set the counters of a range of minutes; sketches stay."""
+    def replace(
+        self,
+        position: Position,
+        first_minute: int,
+        last_minute: int,
+        counts: Iterable[MinuteCount],
+        sessions: Mapping[tuple[str, int], bytes],
+    ) -> bool:
+        """Set counters and sketches of a range of minutes in one transaction."""
         with self._database.write() as connection:
             if _position(connection) != position:
                 return False
-            connection.execute("DELETE FROM counts WHERE minute BETWEEN ? AND ?", (first_minute, last_minute))
+            for table in ("counts", "sessions"):
+                connection.execute(f"DELETE FROM {table} WHERE minute BETWEEN ? AND ?", (first_minute, last_minute))
             _add(connection, counts)
+            rows = ((minute, app, body) for (app, minute), body in sessions.items())
+            connection.executemany(_PUT_SKETCH, rows)
             return True
 
     def expire(self, before_minute: int) -> int:

@@ -144,7 +144,7 @@ class SqliteLogReader:
                     break
             return batches
 
-    def digests(self, after: int, consumer: str) -> tuple[int, list[tuple[int, int, tuple[Count, ...]]]]:
+    def digests(self, after: int, consumer: str | None) -> tuple[int, list[tuple[int, int, tuple[Count, ...]]]]:
         """The head and (seq, received_at, digest) of a consumer's batches above ``after``."""
         with self._database.read() as connection:
             trimmed = _refuse_trimmed(connection, after)
