@@ -9,7 +9,7 @@ import structlog
 from cloudpulse.errors import StoreError
 from cloudpulse.events.model import Position
 from cloudpulse.events.times import micros
-from cloudpulse.lake import bronze
+from cloudpulse.lake import bronze, digests
 from cloudpulse.lake.chunk import Chunk
 from cloudpulse.lake.commit import Lake
 from cloudpulse.ports import Records
@@ -97,6 +97,7 @@ class LakeWriter:
         position = self._chunks[-1].position
         batches = [batch for chunk in self._chunks for batch in chunk.batches]
         objects = bronze.plan(position.journal, batches, micros(now))
+        digests.remember(self._records, objects)
         bronze.announce(self._records, [file for file, _ in objects])
         written = [bronze.write(self._data, file, group) for file, group in objects]
         table = pa.concat_tables([chunk.table for chunk in self._chunks])

@@ -3,9 +3,10 @@
 import datetime as dt
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 import zstandard
@@ -20,9 +21,12 @@ from cloudpulse.ports import Records
 KIND = "bronze_files"
 PENDING = "bronze_pending"
 RETIRED = "bronze_retired"
+DIGESTS = "bronze_digests"
+"""Records kind: what each object holds, counted (see ``digests``), under the key of the object."""
 LEVEL = 1
 """Level 3 takes half as long again, for the same size: 47.0 bytes an event."""
 PAGE = 1000
+_READ_BYTES = 1 << 20
 _HOUR = 3_600_000_000
 _MINUTE = 60_000_000
 
@@ -110,7 +114,34 @@ def recover(records: Records, data: Path, position: Position | None) -> list[Bro
             path.unlink(missing_ok=True)
     records.delete(KIND, [file.key for file in removed])
     records.delete(PENDING, [file.key for file in removed])
+    records.delete(DIGESTS, [key for key, _ in records.list(DIGESTS, *_range_above(position))])
     return removed
+
+
+def pending(records: Records) -> list[BronzeFile]:
+    """The objects of a commit under way, in key order; ask before ``pages``, for they settle."""
+    return _files(records.list(PENDING))
+
+
+def pages(records: Records) -> Iterator[list[BronzeFile]]:
+    """All listed objects in key order, in bounded memory."""
+    start = ""
+    while page := _files(records.list(KIND, start=start, limit=PAGE)):
+        yield page
+        start = page[-1].key + "\0"
+
+
+def fault(data: Path, file: BronzeFile) -> Literal["lost", "altered"] | None:
+    """What is wrong with an object; reads all of it, in pieces."""
+    digest = hashlib.sha256()
+    try:
+        with (data / file.path).open("rb") as stream:
+            while piece := stream.read(_READ_BYTES):
+                digest.update(piece)
+    except FileNotFoundError:
+        return "lost"
+    # While its commit settles, a file is listed without its hash.
+    return None if file.sha256 in ("", digest.hexdigest()) else "altered"
 
 
 def listed(records: Records) -> list[BronzeFile]:
@@ -149,8 +180,9 @@ def retire(records: Records, data: Path, until: int, stored_before: int, due: dt
             for file in old:
                 totals[file.journal] += file.n
             locations = [f"file://{data / file.path}" for file in old]
+            keys = [file.key for file in old]
             records.exchange(
-                {KIND: [file.key for file in old]},
+                {KIND: keys, DIGESTS: keys},
                 {
                     RETIRED: {journal: {"events": events} for journal, events in totals.items()},
                     garbage.KIND: garbage.documents(locations, due),
@@ -170,9 +202,12 @@ def read(data: Path, file: BronzeFile) -> bytes:
 
 
 def _above(records: Records, position: Position | None) -> list[BronzeFile]:
-    if position is None:
-        return _files(records.list(KIND))
-    return list_files(records, position.journal, after=position.seq)
+    return _files(records.list(KIND, *_range_above(position)))
+
+
+def _range_above(position: Position | None) -> tuple[str, str | None]:
+    """The first key above a position, and the end of its journal's keys."""
+    return ("", None) if position is None else (f"{position.journal}:{position.seq + 1:020d}", f"{position.journal};")
 
 
 def _with_hash(data: Path, file: BronzeFile) -> BronzeFile:

@@ -1,6 +1,5 @@
 """The count ledger: every event that was accepted is in exactly one place, and one command checks it (mechanism 18)."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -24,7 +23,6 @@ SMALL_EVENTS = 2_000_000
 """Up to here every check is a deep one, and all ids are compared at once."""
 
 TRIES = 3
-CHUNK_BYTES = 1 << 20
 DEEP_LIMITS = Limits(rows=1, seconds=300.0)
 
 _ROWS = "SELECT count(*), count(DISTINCT event_id) FROM events WHERE event_id LIKE ?"
@@ -229,16 +227,11 @@ class LedgerService:
 
     def _bronze_findings(self, evidence: Evidence) -> list[str]:
         passed = [file for file in evidence.bronze if evidence.is_passed(file.journal, file.last)]
-        return [finding for file in passed if (finding := _fault(self._data / file.path, file))]
+        return [finding for file in passed if (finding := _fault(self._data, file))]
 
 
-def _fault(path: Path, file: BronzeFile) -> str | None:
-    digest = hashlib.sha256()
-    try:
-        with path.open("rb") as stream:
-            while chunk := stream.read(CHUNK_BYTES):
-                digest.update(chunk)
-    except FileNotFoundError:
+def _fault(data: Path, file: BronzeFile) -> str | None:
+    fault = bronze.fault(data, file)
+    if fault == "lost":
         return f"Bronze file {file.path} with {file.n} events is gone."
-    # While its commit settles, a file is listed without its hash.
-    return None if file.sha256 in ("", digest.hexdigest()) else f"Bronze file {file.path} is not what was written."
+    return f"Bronze file {file.path} is not what was written." if fault else None

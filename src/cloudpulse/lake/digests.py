@@ -1,0 +1,85 @@
+"""How many events each bronze object holds, by app, minute and type: what the layers are compared with (mechanism 16).
+
+One record for each object, under the object's key; whoever finds none that fits counts the object's lines.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from cloudpulse.events.model import Batch, Count
+from cloudpulse.events.times import from_micros
+from cloudpulse.lake import bronze
+from cloudpulse.lake.bronze import BronzeFile
+from cloudpulse.lake.sift import digest
+from cloudpulse.lake.tables import to_arrow
+from cloudpulse.ports import Records
+from cloudpulse.telemetry import told
+
+LINES_AT_ONCE = 20_000
+_NOW = from_micros(0)
+
+log = structlog.get_logger(__name__)
+
+
+class Digested(msgspec.Struct, frozen=True):
+    """An object and what it holds; None when nobody can tell any more."""
+
+    file: BronzeFile
+    counts: tuple[Count, ...] | None
+
+
+def remember(records: Records, objects: Iterable[tuple[BronzeFile, Sequence[Batch]]]) -> None:
+    """Note what objects hold that are about to be written."""
+    counts = {file.key: _sum(count for batch in batches for count in batch.digest) for file, batches in objects}
+    records.put(bronze.DIGESTS, {key: msgspec.to_builtins(found) for key, found in counts.items()})
+
+
+def read(records: Records, data: Path) -> Iterator[Digested]:
+    """All objects in key order, page by page, with those of a commit under way."""
+    pending = bronze.pending(records)
+    yield from _digested(records, data, pending)
+    known = {file.key for file in pending}
+    for page in bronze.pages(records):
+        yield from _digested(records, data, [file for file in page if file.key not in known])
+
+
+def _digested(records: Records, data: Path, files: Sequence[BronzeFile]) -> Iterator[Digested]:
+    if not files:
+        return
+    keys = [file.key for file in files]
+    noted = dict(records.list(bronze.DIGESTS, start=min(keys), end=max(keys) + "\0"))
+    for file in files:
+        counts = msgspec.convert(noted.get(file.key, ()), tuple[Count, ...])
+        if sum(count.events for count in counts) == file.n:
+            yield Digested(file, counts)
+        else:
+            yield Digested(file, _counted(records, data, file))
+
+
+def _counted(records: Records, data: Path, file: BronzeFile) -> tuple[Count, ...] | None:
+    """Count the lines of an object that was changed, or that is older than the records; once."""
+    try:
+        lines = bronze.read(data, file).split(b"\n")[:-1]
+        parts = [lines[start : start + LINES_AT_ONCE] for start in range(0, len(lines), LINES_AT_ONCE)]
+        tables = (to_arrow(b"\n".join([*part, b""]), _NOW) for part in parts)
+        counts = _sum(count for table in tables for count in digest(table))
+    except Exception as exc:
+        log.error("a bronze object cannot be counted", path=file.path, **told(exc))
+        return None
+    if sum(count.events for count in counts) != file.n:
+        return None
+    records.put(bronze.DIGESTS, {file.key: msgspec.to_builtins(counts)})
+    return counts
+
+
+def _sum(counts: Iterable[Count]) -> tuple[Count, ...]:
+    """Events that move the live counters by minute; all others by hour, for a backfill covers many minutes."""
+    totals: Counter[tuple[str, int, str, bool]] = Counter()
+    for count in counts:
+        minute = count.minute if count.live else count.minute // 60 * 60
+        totals[count.app, minute, count.event_type, count.live] += count.events
+    return tuple(Count(*key, events) for key, events in totals.items())
