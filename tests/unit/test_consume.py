@@ -80,7 +80,8 @@ class Parts:
         self.log = SqliteEventLog(folder)
         self.reader = SqliteLogReader(folder)
         self.kept = SqliteDeadLetters(folder / "records.db")
-        self.letters = Letters(self.kept, self.reader, dt.timedelta(days=14), lambda: NOW)
+        self.records = SqliteRecords(folder / "records.db")
+        self.letters = Letters(self.kept, self.records, self.reader, dt.timedelta(days=14), lambda: NOW)
         self.source = ChunkSource(self.reader, self.reader.state().journal, lambda: NOW)
 
     def run(self, layer: Recorder, until: int) -> None:
@@ -96,7 +97,7 @@ class Parts:
         return [letter.position.seq for letter in self.kept.list()]
 
     def close(self) -> None:
-        for store in (self.log, self.reader, self.kept):
+        for store in (self.log, self.reader, self.kept, self.records):
             store.close()
 
 

@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 from cloudpulse.engines.local.dead_letters import SqliteDeadLetters
 from cloudpulse.engines.local.event_log import SqliteEventLog, SqliteLogReader
 from cloudpulse.engines.local.id_index import RocksIdIndex
+from cloudpulse.engines.local.records import SqliteRecords
 from cloudpulse.entrypoints.letters import Letters
 from cloudpulse.errors import NotFound, Overloaded
 from cloudpulse.events import codec, times
@@ -31,7 +32,7 @@ class World:
         self.log, self.reader = SqliteEventLog(folder), SqliteLogReader(folder)
         self.journal = self.reader.state().journal
         self.index = RocksIdIndex(folder, self.journal, 86_400)
-        self.letters = SqliteDeadLetters(folder / "records.db")
+        self.letters, self.records = SqliteDeadLetters(folder / "records.db"), SqliteRecords(folder / "records.db")
         self.gate = Gate(1_000, lambda: False)
         self.sequencer = Sequencer(self.log, self.index, self.gate, lambda outcomes: None, lambda: None)
         self.passed = {"lake": 9, "speed": 9}
@@ -54,14 +55,14 @@ class World:
         self.index.record(found)
         if damaged is not None:
             found = msgspec.structs.replace(found, lines=damaged)
-        keeper = Letters(self.letters, self.reader, KEEP, lambda: self.now)
+        keeper = Letters(self.letters, self.records, self.reader, KEEP, lambda: self.now)
         with capture_logs():
             keeper.park(consumer, Position(self.journal, seq), found, raised(error("x")), [times.micros(NOW)] * 3)
         return f"{consumer}:{self.journal}:{seq}"
 
     def close(self):
         self.sequencer.stop()
-        for store in (self.log, self.reader, self.index, self.letters):
+        for store in (self.log, self.reader, self.index, self.letters, self.records):
             store.close()
 
 

@@ -13,6 +13,7 @@ from cloudpulse.engines.local.records import SqliteRecords
 from cloudpulse.entrypoints.letters import GRACE, Letters, fingerprint
 from cloudpulse.errors import StoreError
 from cloudpulse.events.model import Position
+from cloudpulse.ops import set_aside
 
 KEEP = dt.timedelta(days=14)
 SECRET = "visitor@example.com"
@@ -23,7 +24,7 @@ class World:
         self.now = NOW
         self.log, self.reader = SqliteEventLog(folder), SqliteLogReader(folder)
         self.kept, self.records = SqliteDeadLetters(folder / "records.db"), SqliteRecords(folder / "records.db")
-        self.letters = Letters(self.kept, self.reader, KEEP, lambda: self.now)
+        self.letters = Letters(self.kept, self.records, self.reader, KEEP, lambda: self.now)
         self.journal = self.reader.state().journal
 
     def at(self, seq):
@@ -105,11 +106,17 @@ def test_a_letter_goes_when_its_next_try_is_stored(world):
 
 @pytest.mark.parametrize(("consumer", "moved"), [("lake", 2), ("speed", None)])
 def test_a_purged_letter_goes_and_is_counted_once(world, consumer, moved):
+    """Guards mechanism 16 too: what it held is known for as long as live counters may show it."""
     letter_id = world.park(consumer)
+    held = world.kept.batch(letter_id).digest
     world.log.purge(letter_id)
     assert world.reap(1, consumer) == []
     assert world.reap(1, consumer) == []
     assert world.moved() == ({f"purged:{world.journal}": {"events": moved}} if moved else {})
+    known = set_aside.read(world.kept, world.records)
+    assert tuple(set_aside.lacked(known, world.reader, consumer, world.at(1))) == held
+    set_aside.forget_purged(world.records, world.now + dt.timedelta(seconds=1))
+    assert set_aside.read(world.kept, world.records) == {}
 
 
 def test_a_letter_expires(world):

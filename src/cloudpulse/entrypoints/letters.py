@@ -13,7 +13,8 @@ from cloudpulse.entrypoints.chunks import Now
 from cloudpulse.errors import CloudPulseError
 from cloudpulse.events import times
 from cloudpulse.events.model import LAKE, Batch, Position
-from cloudpulse.ports import DeadLetter, DeadLetters, LogReader
+from cloudpulse.ops.set_aside import note_purged
+from cloudpulse.ports import DeadLetter, DeadLetters, LogReader, Records
 
 PURGED = "purged"
 EXPIRED = "expired"
@@ -29,8 +30,9 @@ log = structlog.get_logger(__name__)
 class Letters:
     """The dead letters, as the loops of both layers use them."""
 
-    def __init__(self, letters: DeadLetters, reader: LogReader, keep: dt.timedelta, now: Now) -> None:
+    def __init__(self, letters: DeadLetters, records: Records, reader: LogReader, keep: dt.timedelta, now: Now) -> None:
         self._letters = letters
+        self._records = records
         self._reader = reader
         self._keep = keep
         self._now = now
@@ -77,6 +79,9 @@ class Letters:
         return self._now() > times.from_micros(letter.parked_at) + self._keep + GRACE
 
     def _let_go(self, letter: DeadLetter, place: str) -> None:
+        batch = self._letters.batch(letter.id)
+        if place == PURGED and batch is not None:  # what expires is older than any live counter
+            note_purged(self._records, letter, batch, self._now())
         self._letters.remove(letter.id, place if letter.consumer == LAKE else None)
         log.info("a dead letter was removed", letter=letter.id, events=letter.events, why=place)
 

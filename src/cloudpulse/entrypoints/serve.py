@@ -155,7 +155,7 @@ def pipeline(settings: Settings) -> None:
     tail_folder = settings.data / wiring.TAIL_FOLDER
     source = ChunkSource(parts.reader, state.journal, wiring.utc_now)
     keep = dt.timedelta(days=settings.dead_letter_days)
-    letters = Letters(parts.letters, parts.reader, keep, wiring.utc_now)
+    letters = Letters(parts.letters, parts.records, parts.reader, keep, wiring.utc_now)
     lake = LakeLayer(parts.writer, parts.reader, letters, source, tail_folder, wiring.utc_now)
     speed = SpeedLayer(parts.processor, parts.reader, letters, tail_folder, wiring.utc_now)
     loops = [Loop(layer, source, letters, wiring.utc_now) for layer in (speed, lake)]

@@ -1,0 +1,54 @@
+"""What the layers have set aside, counted: the differences that dead letters explain (mechanism 16)."""
+
+import datetime as dt
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from cloudpulse.events.model import Batch, Count, Position
+from cloudpulse.events.times import micros
+from cloudpulse.ports import DeadLetter, DeadLetters, LogReader, Records
+
+KIND = "purged_letters"
+"""Records kind: letters that were purged while live counters may still show them; the key is the letter's id."""
+
+
+class SetAside(msgspec.Struct, frozen=True, kw_only=True):
+    """Events that one consumer lacks: those of a dead letter, or of one that was purged at ``purged_at``."""
+
+    consumer: str
+    position: Position
+    counts: tuple[Count, ...]
+    purged_at: int | None = None
+
+
+def note_purged(records: Records, letter: DeadLetter, batch: Batch, now: dt.datetime) -> None:
+    """Remember what a letter holds that is about to go for good: one layer may have these events."""
+    purged = SetAside(consumer=letter.consumer, position=letter.position, counts=batch.digest, purged_at=micros(now))
+    records.put(KIND, {letter.id: msgspec.to_builtins(purged)})
+
+
+def forget_purged(records: Records, before: dt.datetime) -> None:
+    """Forget what was purged earlier."""
+    old = [key for key, document in records.list(KIND) if document["purged_at"] < micros(before)]
+    records.delete(KIND, old)
+
+
+def read(letters: DeadLetters, records: Records) -> dict[str, SetAside]:
+    """All letters by id, and those that were purged not long ago."""
+    found = {}
+    for letter in letters.list():
+        batch = letters.batch(letter.id)
+        if batch is not None:  # else it went meanwhile
+            found[letter.id] = SetAside(consumer=letter.consumer, position=letter.position, counts=batch.digest)
+    # Read last: a letter that is purged is noted before it goes.
+    return found | {key: msgspec.convert(document, SetAside) for key, document in records.list(KIND)}
+
+
+def lacked(found: Mapping[str, SetAside], log: LogReader, consumer: str, position: Position) -> Iterator[Count]:
+    """What a consumer lacks that stands at ``position``: it has passed it, and has stored no next try of it."""
+    decided = log.redrives(found)
+    for letter_id, one in found.items():
+        passed = one.position.journal != position.journal or one.position.seq <= position.seq
+        if one.consumer == consumer and passed and not 0 < decided.get(letter_id, 0) <= position.seq:
+            yield from one.counts
