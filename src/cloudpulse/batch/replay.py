@@ -1,19 +1,62 @@
-"""The job ``replay``: silver of some days rebuilt from bronze beside the live table, and swapped in one commit."""
+"""The job ``replay``: silver of some days rebuilt from bronze beside the live table, and swapped in one commit.
+
+Everything that it needs more than once lies in files meanwhile, so that memory does not grow with the lake.
+"""
 
 import datetime as dt
-from collections.abc import Callable
+import math
+import shutil
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from cloudpulse.lake.commit import Lake
+import msgspec
+import pyarrow as pa
+from pyiceberg.manifest import DataFile
+
+from cloudpulse.errors import StoreError
+from cloudpulse.events.times import micros
+from cloudpulse.lake import parquet
+from cloudpulse.lake.bronze import BronzeFile
+from cloudpulse.lake.commit import Base, Lake, position_of
+from cloudpulse.lake.compaction import MAX_FILES, TARGET_BYTES
+from cloudpulse.lake.difference import Difference, Window, compare
+from cloudpulse.lake.rebuild import Partition, Scratch, gather, is_readable, read_rows, touching
+from cloudpulse.lake.retired import retired_of
+from cloudpulse.lake.rewrite import merged, write_sorted
+from cloudpulse.lake.summaries import forget_summary
 from cloudpulse.ports import Records
 from cloudpulse.settings import Settings
+
+TRIES = 3
+"""A merge of the writer that began before it was asked to leave these days alone may still take files away."""
+ROOM = 2
+"""What was read stays on the disk beside what takes its place, and both beside the files between."""
+
+
+class Part(msgspec.Struct):
+    """One partition: its live files, those of them that cannot be read, and its rows as they are and should be."""
+
+    partition: Partition
+    live: Sequence[DataFile]
+    lost: Sequence[DataFile]
+    stored: Sequence[DataFile]
+    rebuilt: Sequence[DataFile]
+    difference: Difference = msgspec.field(default_factory=Difference)
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether other files must take the place of the live ones."""
+        return bool(self.lost) or not self.difference.is_empty
 
 
 class Replay:
     """Rebuilds the lake of this process; ``clock`` tells when files have been replaced. Takes the lake's lease."""
 
     def __init__(self, settings: Settings, lake: Lake, records: Records, clock: Callable[[], dt.datetime]) -> None:
-        self._settings = settings
+        self._data = settings.data.resolve()
+        self._min_free_bytes = settings.min_free_bytes
+        self._same_within = dt.timedelta(days=settings.dedup_window_days)
         self._lake = lake
         self._records = records
         self._clock = clock
@@ -21,8 +64,131 @@ class Replay:
     def run(self, first: dt.date, last: dt.date, dry_run: bool, now: dt.datetime) -> dict[str, Any]:
         """Put silver of these days (of the events' own time, both inclusive) right; returns the difference.
 
-        ``{"first", "last", "dry_run", "changed": bool, "rows": {"before", "after", "added", "removed", "doubled",
-        "changed"}, "types": {type: rows}, "days": {day: rows}, "columns": {name: differing rows}, "examples":
-        {"added": [event ids], …}, "lost_files", "bronze_objects"}``. Nothing is committed where nothing differs.
+        ``{"date_from", "date_to", "dry_run", "changed": bool, "rows": {"before", "after", "added", "removed",
+        "doubled", "changed"}, "types": {type: rows}, "days": {day: rows}, "columns": {name: differing rows},
+        "examples": {"added": [event ids], …}, "lost_files"}``. Nothing is committed where nothing differs.
+        Raises ``StoreError``, and changes nothing, when bronze is not whole.
         """
-        raise NotImplementedError
+        days = [first + dt.timedelta(days=number) for number in range((last - first).days + 1)]
+        with self._lake.lease, self._lake.undisturbed(days):
+            for _ in range(TRIES):
+                base = self._lake.base()
+                with Scratch(self._data / "tmp" / "replay", base.metadata, base.io) as scratch:
+                    parts = self._examine(base, scratch, first, last, now)
+                    pa.default_memory_pool().release_unused()
+                    changed = [part for part in parts if part.is_changed]
+                    if dry_run or not changed or self._put_right(base, changed, now):
+                        return _report(first, last, dry_run, parts)
+        raise StoreError("The writer keeps merging files of these days; try again.")
+
+    def _examine(self, base: Base, scratch: Scratch, first: dt.date, last: dt.date, now: dt.datetime) -> list[Part]:
+        """Rebuild all partitions of these days, and compare them with what is stored."""
+        retired = retired_of(base.metadata)
+
+        def is_wanted(day: dt.date, event_type: str) -> bool:
+            return first <= day <= last and not retired.covers(day, event_type)
+
+        live: dict[Partition, list[DataFile]] = defaultdict(list)
+        for file in base.files:
+            if is_wanted(*parquet.partition_of(file)):
+                live[parquet.partition_of(file)].append(file)
+        rebuilt = gather(scratch, self._rebuilt(base, first, last, now), is_wanted)
+        parts = []
+        for partition in sorted(live.keys() | rebuilt.keys()):
+            part = _part(base, scratch, partition, live[partition], rebuilt.get(partition, []))
+            for window in self._windows(base, part, now):
+                part.difference.add(window.difference)
+            parts.append(part)
+        _check(parts)
+        return parts
+
+    def _rebuilt(self, base: Base, first: dt.date, last: dt.date, now: dt.datetime) -> Iterator[pa.Table]:
+        """All rows of the bronze objects that reach into these days, and that the base holds."""
+        position = position_of(base.metadata)
+        if position is None:
+            return
+        bounds = [dt.datetime.combine(day, dt.time(), dt.UTC) for day in (first, last + dt.timedelta(days=1))]
+        objects = list(touching(self._records, position, micros(bounds[0]), micros(bounds[1]) - 1))
+        self._check_room(base, objects, first, last)
+        for file in objects:
+            yield from read_rows(self._data / file.path, file, now)
+
+    def _check_room(self, base: Base, objects: Sequence[BronzeFile], first: dt.date, last: dt.date) -> None:
+        silver = [file for file in base.files if first <= parquet.partition_of(file)[0] <= last]
+        paths = [self._data / file.path for file in objects]
+        size = sum(file.file_size_in_bytes for file in silver)
+        size += sum(path.stat().st_size for path in paths if path.exists())
+        free = shutil.disk_usage(self._data).free - self._min_free_bytes
+        if free < ROOM * size:
+            raise StoreError(f"A replay of these days needs {ROOM * size:,} bytes of the disk, and {free:,} are free.")
+
+    def _windows(self, base: Base, part: Part, now: dt.datetime) -> Iterator[Window]:
+        return compare(merged(base.io, part.stored), merged(base.io, part.rebuilt), self._same_within, now)
+
+    def _put_right(self, base: Base, changed: Sequence[Part], now: dt.datetime) -> bool:
+        """Write what takes the place of the partitions that differ, and swap all of it at once; False when refused."""
+        added: list[DataFile] = []
+        try:
+            for part in changed:
+                rows = (window.rows for window in self._windows(base, part, now) if window.rows.num_rows)
+                added += write_sorted(base.metadata, base.io, *part.partition, rows, _rows_each(part))
+        except BaseException:
+            for file in added:
+                base.io.delete(file.file_path)
+            raise
+        # Before the swap: a summary of rows that are no more would stay if the process ended in between.
+        for day in {part.partition[0] for part in changed}:
+            forget_summary(self._data, day)
+        if not self._lake.swap([file for part in changed for file in part.live], added):
+            return False
+        self._lake.collect_garbage(self._records, self._clock())
+        return True
+
+
+def _part(
+    base: Base, scratch: Scratch, partition: Partition, live: Sequence[DataFile], rebuilt: Sequence[DataFile]
+) -> Part:
+    lost = [file for file in live if not is_readable(base.io, file)]
+    stored = scratch.narrowed(partition, [file for file in live if file not in lost])
+    return Part(partition, live, lost, stored, scratch.narrowed(partition, rebuilt))
+
+
+def _rows_each(part: Part) -> int:
+    """Rows of each new file; as after a compaction, one place stays free for late events."""
+    size = sum(file.file_size_in_bytes for file in part.rebuilt)
+    files = min(math.ceil(size / TARGET_BYTES), MAX_FILES - 1)
+    return math.ceil(part.difference.after / max(1, files))
+
+
+def _check(parts: Sequence[Part]) -> None:
+    """Raise ``StoreError`` when events would be lost: then bronze is not whole, and silver must stay as it is.
+
+    Rows whose time has changed go from one partition and come in another.
+    """
+    missing = sum(part.difference.removed - part.difference.added for part in parts)
+    if missing > 0:
+        raise StoreError(
+            f"Silver of these days holds {missing} events that bronze does not hold for them. Nothing was changed."
+        )
+
+
+def _report(first: dt.date, last: dt.date, dry_run: bool, parts: Sequence[Part]) -> dict[str, Any]:
+    types: dict[str, Difference] = defaultdict(Difference)
+    days: dict[str, Difference] = defaultdict(Difference)
+    total = Difference()
+    for part in parts:
+        day, event_type = part.partition
+        for sum_of in (total, types[event_type], days[str(day)]):
+            sum_of.add(part.difference)
+    return {
+        "date_from": str(first),
+        "date_to": str(last),
+        "dry_run": dry_run,
+        "changed": any(part.is_changed for part in parts),
+        "rows": total.rows(),
+        "types": {name: difference.rows() for name, difference in sorted(types.items())},
+        "days": {name: difference.rows() for name, difference in sorted(days.items())},
+        "columns": dict(total.columns.most_common()),
+        "examples": total.examples,
+        "lost_files": sum(len(part.lost) for part in parts),
+    }

@@ -2,11 +2,14 @@
 
 import datetime as dt
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import pyarrow as pa
 from pyiceberg.exceptions import CommitFailedException
+from pyiceberg.io import FileIO
 from pyiceberg.manifest import DataFile
 from pyiceberg.table import Transaction
 from pyiceberg.table.metadata import TableMetadata
@@ -35,6 +38,14 @@ def position_of(metadata: TableMetadata) -> Position | None:
     return None if text is None else Position.parse(text)
 
 
+class Base(NamedTuple):
+    """One version of the table, and what a job needs to write files that may take the place of others."""
+
+    metadata: TableMetadata
+    io: FileIO
+    files: Sequence[DataFile]
+
+
 class Lake:
     """The silver table, for the one process that commits to it."""
 
@@ -44,6 +55,7 @@ class Lake:
         self._unlink_delay = dt.timedelta(seconds=settings.unlink_delay_seconds)
         self._cache = ManifestCache(lambda file: file)
         self._unnamed: list[str] = []
+        self._undisturbed: frozenset[dt.date] = frozenset()
         self.lock = threading.Lock()
         self.lease = threading.Lock()
 
@@ -100,6 +112,21 @@ class Lake:
         with self.lock:
             return self._cache.files(self._table.refresh().metadata, self._table.io)
 
+    def base(self) -> Base:
+        """The newest version."""
+        with self.lock:
+            metadata = self._table.refresh().metadata
+            return Base(metadata, self._table.io, self._cache.files(metadata, self._table.io))
+
+    @contextmanager
+    def undisturbed(self, days: Iterable[dt.date]) -> Iterator[None]:
+        """Meanwhile the writer merges no files of these days, so that a long job does not have to begin again."""
+        self._undisturbed = frozenset(days)
+        try:
+            yield
+        finally:
+            self._undisturbed = frozenset()
+
     def retired(self) -> Retired:
         """What has gone by its age."""
         with self.lock:
@@ -124,7 +151,8 @@ class Lake:
     def merge_small_files(self) -> int:
         """Merge the small files of crowded partitions, one commit for each; returns how many files went."""
         merged = 0
-        for group in merge.crowded(self.live_files()):
+        files = [file for file in self.live_files() if parquet.partition_of(file)[0] not in self._undisturbed]
+        for group in merge.crowded(files):
             rows = pa.concat_tables([parquet.read(self._table.io, file) for file in group])
             merged += len(group) if self.replace(group, rows) else 0
         return merged

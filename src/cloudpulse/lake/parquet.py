@@ -45,7 +45,8 @@ def write_partitions(metadata: TableMetadata, io: FileIO, table: pa.Table) -> li
 
     When one cannot be written, none of them stays: a full disk is tried again and again.
     """
-    tasks = [(_location(metadata, day, kind), day, kind, [rows]) for day, kind, rows in _partitions(table)]
+    folder = _data_folder(metadata)
+    tasks = [(_location(folder, day, kind), day, kind, [rows]) for day, kind, rows in partitions(table)]
     pool = ExecutorFactory.get_or_create()
     running = [pool.submit(_write, metadata, io, *task) for task in tasks]
     try:
@@ -60,12 +61,12 @@ def write_partitions(metadata: TableMetadata, io: FileIO, table: pa.Table) -> li
 
 def try_out(table: pa.Table) -> None:
     """Sort, cut and encode rows as for a commit, in memory alone."""
-    for _, _, rows in _partitions(table):
+    for _, _, rows in partitions(table):
         with pq.ParquetWriter(pa.BufferOutputStream(), tables.SILVER, **_OPTIONS) as writer:
             writer.write_table(rows)
 
 
-def _partitions(table: pa.Table) -> Iterator[tuple[dt.date, str, pa.Table]]:
+def partitions(table: pa.Table) -> Iterator[tuple[dt.date, str, pa.Table]]:
     """(day, event type, rows by time) of each partition."""
     table = table.combine_chunks()
     types = pc.dictionary_encode(table["event_type"].combine_chunks())
@@ -84,15 +85,27 @@ def _partitions(table: pa.Table) -> Iterator[tuple[dt.date, str, pa.Table]]:
         start += rows
 
 
-def _location(metadata: TableMetadata, day: dt.date, event_type: str) -> str:
-    return f"{metadata.location}/data/day={day}/event_type={event_type}/{uuid.uuid4()}.parquet"
+def _data_folder(metadata: TableMetadata) -> str:
+    return f"{metadata.location}/data"
+
+
+def _location(folder: str, day: dt.date, event_type: str) -> str:
+    return f"{folder}/day={day}/event_type={event_type}/{uuid.uuid4()}.parquet"
 
 
 def write_file(
-    metadata: TableMetadata, io: FileIO, day: dt.date, event_type: str, parts: Iterable[pa.Table]
+    metadata: TableMetadata,
+    io: FileIO,
+    day: dt.date,
+    event_type: str,
+    parts: Iterable[pa.Table],
+    folder: str | None = None,
 ) -> DataFile:
-    """Write sorted rows of one partition as one synced file, a row group for each part; none stays when it fails."""
-    location = _location(metadata, day, event_type)
+    """Write sorted rows of one partition as one synced file, a row group for each part; none stays when it fails.
+
+    It lies with the table's files, or in another ``folder``.
+    """
+    location = _location(folder or _data_folder(metadata), day, event_type)
     try:
         return _write(metadata, io, location, day, event_type, parts)
     except BaseException:

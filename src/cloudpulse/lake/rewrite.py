@@ -1,5 +1,6 @@
 """Sorted files merged into fewer sorted files, in little memory however large they are."""
 
+import datetime as dt
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -29,17 +30,24 @@ DECODED = 8
 
 
 def rewrite(metadata: TableMetadata, io: FileIO, merge: Merge) -> list[DataFile]:
-    """Write the rows of a merge as sorted files that follow each other in time; they are in no snapshot yet.
+    """Write the rows of a merge as ``write_sorted`` does."""
+    rows_each = -(-merge.rows // merge.outputs)
+    return write_sorted(metadata, io, merge.day, merge.event_type, merged(io, merge.files), rows_each)
+
+
+def write_sorted(
+    metadata: TableMetadata, io: FileIO, day: dt.date, event_type: str, rows: Iterator[pa.Table], rows_each: int
+) -> list[DataFile]:
+    """Write sorted rows as files that follow each other in time; they are in no snapshot yet.
 
     When one cannot be written, none of them stays.
     """
-    rows_each = -(-merge.rows // merge.outputs)
-    groups = _row_groups(merged(io, merge.files))
+    groups = row_groups(rows)
     files: list[DataFile] = []
     try:
         for first in groups:
             parts = _up_to(rows_each, first, groups)
-            files.append(parquet.write_file(metadata, io, merge.day, merge.event_type, parts))
+            files.append(parquet.write_file(metadata, io, day, event_type, parts))
     except BaseException:
         for file in files:
             with suppress(FileNotFoundError):
@@ -131,7 +139,8 @@ def _sorted(parts: list[pa.Table]) -> pa.Table:
     return rows.take(pc.sort_indices(rows, sort_keys=[("timestamp", "ascending")]))
 
 
-def _row_groups(pieces: Iterator[pa.Table]) -> Iterator[pa.Table]:
+def row_groups(pieces: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    """Pieces of rows joined, and cut, to the size of row groups."""
     gathered: list[pa.Table] = []
     rows = size = 0
     for piece in pieces:
