@@ -29,14 +29,12 @@ def list_(as_json: AsJson = False, data: Data = None, url: Url = None, token: To
 def run(name: Name, as_json: AsJson = False, data: Data = None, url: Url = None, token: Token = None) -> None:
     """Run a job now and wait for its end; exit 1 when it fails. Ctrl-C ends the waiting, not the job."""
     with connect(load({"data": data}), url, token) as server:
-        done = _await_end(server, server.request("POST", f"/v1/jobs/{name}/run").json())
+        done = run_to_end(server, name)
     if as_json:
         print_json(done)
     elif done["status"] == "done":
         typer.echo(f"{name} is done: {done['seconds']:.1f} s.")
-    if done["status"] == "failed":
-        typer.echo(f"cloudpulse: {name} failed: {printable(done['error'])}", err=True)
-        raise typer.Exit(1)
+    exit_if_failed(done)
 
 
 @app.command()
@@ -55,12 +53,21 @@ def history(
     print_list(sorted(runs, key=lambda run: str(run["requested_at"]), reverse=True), as_json, _run)
 
 
-def _await_end(server: Client, started: dict[str, Any]) -> dict[str, Any]:
-    run = started
+def run_to_end(server: Client, name: str, arguments: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Have a job run and wait for its end; returns its run."""
+    options = {} if arguments is None else {"json": arguments}
+    run: dict[str, Any] = server.request("POST", f"/v1/jobs/{name}/run", **options).json()
     while run["status"] in ("waiting", "running"):
         time.sleep(PACE_SECONDS)
         run = server.get(f"/v1/jobs/{run['name']}/history/{run['id']}")
     return run
+
+
+def exit_if_failed(run: dict[str, Any]) -> None:
+    """Say why a run has failed, and exit with 1."""
+    if run["status"] == "failed":
+        typer.echo(f"cloudpulse: {run['name']} failed: {printable(run['error'])}", err=True)
+        raise typer.Exit(1)
 
 
 def _job(job: dict[str, Any]) -> dict[str, Any]:

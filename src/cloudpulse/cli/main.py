@@ -31,6 +31,8 @@ COMMANDS = {
     "restore": "restore",
     "dlq": "dead_letters",
     "jobs": "jobs",
+    "replay": "replay",
+    "alarms": "alarms",
 }
 """Command → module in ``cloudpulse.cli`` whose ``app`` it is."""
 
