@@ -129,6 +129,14 @@ class NotFound(UserError):
     title = "Not found"
 
 
+class Conflict(UserError):
+    """The request contradicts one that was made before."""
+
+    code = "conflict"
+    status = 409
+    title = "Conflict"
+
+
 class TooLarge(UserError):
     """The request is larger than the limit, as sent or when inflated."""
 

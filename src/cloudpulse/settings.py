@@ -99,6 +99,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     query_threads: Positive = 2
     tail_max_events: Positive = 2_000_000
 
+    keep_uploads_days: Positive = 30
+    watch_folder: str = ""
     @property
     def url(self) -> str:
         """Where the outside finds this installation; the name under which it issues people's tokens."""
@@ -205,3 +207,5 @@ def _split(name: str, text: str) -> Any:
         return parts
     pairs = (part.partition("=") for part in parts)
     return {key.strip(): value.strip() for key, _, value in pairs}
+    if settings.watch_folder and Path(settings.watch_folder).resolve().is_relative_to(settings.data.resolve()):
+        raise SettingError("bad setting: watch_folder must not lie in the data folder, which is CloudPulse's own.")

@@ -31,6 +31,7 @@ from cloudpulse.api.users import user_routes
 from cloudpulse.api.well_known import well_known_routes
 from cloudpulse.api.write_keys import write_key_routes
 
+from cloudpulse.api.workflows import workflow_routes
 BUSY = "Too many statements run or wait at this moment. Try again."
 
 ROUTES: list[ControllerRouterHandler] = [
@@ -53,6 +54,7 @@ ROUTES: list[ControllerRouterHandler] = [
     *job_routes,
     *summary_routes,
     *health_routes,
+    *workflow_routes,
     *docs_routes,
 ]
 

@@ -95,7 +95,7 @@ def _documented(body: dict[str, Any], answer: type, *statuses: int) -> dict[str,
 async def post_event(request: IngestRequest) -> ASGIResponse:
     """Accept one event."""
     headers = raw_headers(request)
-    _require(headers, JSON)
+    required_type(headers, JSON)
     body = await _body(request, headers)
     return _answer(await _receive(request, headers, parse_one(body)), headers)
 
@@ -127,7 +127,7 @@ async def post_collect(request: IngestRequest) -> ASGIResponse:
 async def post_small(request: IngestRequest) -> ASGIResponse:
     """Accept the small form; the type may be spelled in any way, and an unknown one becomes a custom event's name."""
     headers = raw_headers(request)
-    _require(headers, JSON)
+    required_type(headers, JSON)
     small = parse_small(await _body(request, headers))
     try:
         event = from_small(small, new_id(_sender(request, headers), 0))
@@ -147,7 +147,7 @@ async def post_small(request: IngestRequest) -> ASGIResponse:
 
 
 async def _parse_many(request: IngestRequest, headers: RawHeaders) -> Parsed:
-    kind = _require(headers, JSON + NDJSON)
+    kind = required_type(headers, JSON + NDJSON)
     body = await _body(request, headers)
     parse: Callable[[bytes, int], Parsed] = parse_lines if kind in NDJSON else parse_batch
     return parse(body, request.app.state.services.settings.max_batch_events)
@@ -178,7 +178,8 @@ def _answer(receipt: Receipt, headers: RawHeaders) -> ASGIResponse:
     return JsonAnswer(body + b"}", status)
 
 
-def _require(headers: RawHeaders, allowed: tuple[str, ...]) -> str:
+def required_type(headers: RawHeaders, allowed: tuple[str, ...]) -> str:
+    """The content type of a request; raises ``UnsupportedMedia`` unless it is allowed."""
     kind = media_type(headers)
     if kind not in allowed:
         raise UnsupportedMedia(f"Content-Type {kind} is not read here: send {' or '.join(filter(None, allowed))}.")
@@ -189,16 +190,21 @@ async def _body(request: IngestRequest, headers: RawHeaders) -> bytes:
     return await read_body(request, headers, request.app.state.services.settings.max_body_bytes)
 
 
-def _sender(request: IngestRequest, headers: RawHeaders) -> Sender:
+def idempotency_key(headers: RawHeaders) -> str | None:
+    """The key of a request that may be repeated, if it has one."""
     key = headers.get(b"idempotency-key")
     if key is not None and not 0 < len(key) <= MAX_IDEMPOTENCY_KEY:
         raise UserError(f"Idempotency-Key must have 1 to {MAX_IDEMPOTENCY_KEY} characters.")
+    return key.decode("latin-1") if key is not None else None
+
+
+def _sender(request: IngestRequest, headers: RawHeaders) -> Sender:
     principal = request.auth
     return Sender(
         client_id=principal.client_id,
         app=principal.app,
-        remote=remote_of(request, headers, request.app.state.services.settings),
-        idempotency_key=key.decode("latin-1") if key is not None else None,
+        remote=None if principal.is_relay else remote_of(request, headers, request.app.state.services.settings),
+        idempotency_key=idempotency_key(headers),
     )
 
 

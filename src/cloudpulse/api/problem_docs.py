@@ -36,6 +36,7 @@ _RESPONSES: dict[int, tuple[str, str, tuple[str, ...]]] = {
     403: ("Forbidden", "The caller may not do this.", ()),
     404: ("NotFound", "There is no such thing.", ()),
     408: ("TooSlow", "The request took too long to arrive.", ()),
+    409: ("Conflict", "The request contradicts one that was made before.", ()),
     413: ("TooLarge", "The request is too large, as sent or when inflated.", ()),
     414: ("UrlTooLong", "The URL is too long.", ()),
     415: ("UnsupportedMedia", "The content type or the content encoding is not one that is read.", ()),

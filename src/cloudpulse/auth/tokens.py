@@ -21,13 +21,17 @@ Seconds = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 
 
 class Principal(msgspec.Struct, frozen=True, kw_only=True):
-    """Who sends a request; ``expires_at`` in seconds since 1970; without ``requests_per_minute`` there is no limit."""
+    """Who sends a request; ``expires_at`` in seconds since 1970; without ``requests_per_minute`` there is no limit.
+
+    ``is_relay``: it passes on what others have sent, so that its connection tells nothing about them.
+    """
 
     client_id: str
     app: str
     scopes: frozenset[str]
     expires_at: int
     requests_per_minute: int | None = None
+    is_relay: bool = False
 
 
 class Times(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +48,7 @@ class _Claims(msgspec.Struct, frozen=True, kw_only=True):
     scope: str
     exp: Seconds
     rpm: Annotated[int, msgspec.Meta(gt=0)] | None = None
+    relay: bool = False
 
 
 class TokenService(LocalIssuer[str]):
@@ -66,10 +71,12 @@ class TokenService(LocalIssuer[str]):
         app: str,
         ttl_seconds: int,
         requests_per_minute: int | None = None,
+        is_relay: bool = False,
     ) -> str:
         """A token for ``client_id`` that ends ``ttl_seconds`` from now; raises ``InvalidParameter``."""
-        limit = {} if requests_per_minute is None else {"rpm": requests_per_minute}
-        return self._signed(client_id, scopes, ttl_seconds, app=app, **limit)
+        more: dict[str, Any] = {} if requests_per_minute is None else {"rpm": requests_per_minute}
+        more |= {"relay": True} if is_relay else {}
+        return self._signed(client_id, scopes, ttl_seconds, app=app, **more)
 
     def keys(self, now: float) -> Mapping[str, str]:
         """The valid secrets by kid."""
@@ -84,6 +91,7 @@ class TokenService(LocalIssuer[str]):
             scopes=frozenset(read.scope.split()),
             expires_at=read.exp,
             requests_per_minute=read.rpm,
+            is_relay=read.relay,
         )
 
 

@@ -80,13 +80,13 @@ _encode = msgspec.json.Encoder().encode
 
 def parse_one(body: bytes) -> Parsed:
     """The event in ``body``; raises ``TooLarge``."""
-    _check_values(body)
+    check_values(body)
     return _each([body])
 
 
 def parse_batch(body: bytes, max_events: int) -> Parsed:
     """The events in ``{"events": [...]}``. Raises ``InvalidBody`` or ``TooLarge`` for the body as a whole."""
-    _check_values(body)
+    check_values(body)
     try:
         events = _decode_body(body).events
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
@@ -99,7 +99,7 @@ def parse_batch(body: bytes, max_events: int) -> Parsed:
 
 def parse_lines(body: bytes, max_events: int) -> Parsed:
     """The events in NDJSON, one a line; empty lines do not count. Raises ``InvalidBody`` or ``TooLarge``."""
-    _check_values(body)
+    check_values(body)
     try:
         events = _decode_lines(body)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
@@ -115,7 +115,7 @@ def parse_lines(body: bytes, max_events: int) -> Parsed:
 
 def parse_small(body: bytes) -> SmallEvent:
     """The small form in ``body``; raises ``InvalidBody`` or ``TooLarge``."""
-    _check_values(body)
+    check_values(body)
     small = _read(_decode_small, body)
     if not small.event_type.strip():
         raise InvalidBody("missing_field", "event_type is empty: name what happened, for example page_view.")
@@ -213,7 +213,7 @@ def _read(decode: Callable[[bytes], T], body: bytes) -> T:
         raise InvalidBody(invalid.code, invalid.message) from exc
 
 
-def _check_values(body: bytes) -> None:
+def check_values(body: bytes) -> None:
     """Bound what decoding may build, before anything is built: a value has a comma, a bracket or a line before it."""
     if len(body) <= MAX_VALUES:
         return

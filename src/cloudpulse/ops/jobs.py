@@ -60,7 +60,7 @@ JOBS: tuple[Job, ...] = (
     Job("compact", "20 * * * *", "Merges the files of days that have been over for an hour into few sorted ones."),
     Job("retain", "50 0 * * *", "Removes events that are older than the settings keep their type."),
     Job("sweep", "50 1 * * *", "Removes files that a crash left behind and that nothing names."),
-    Job("expire", "35 0 * * *", "Removes the history of jobs that is older than 90 days or beyond 10,000 runs."),
+    Job("expire", "35 0 * * *", "Removes history older than 90 days or beyond 10,000 runs, and old raw copies."),
     Job("rotate", "0 * * * *", "Renews secrets that are as old as the settings allow.", process="api"),
     Job("replay", None, "Rebuilds silver of some days from bronze, and tells what differed.", arguments=Days),
 )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 
 from cloudpulse.settings import MIB, Settings
-from cloudpulse.wiring import TAIL_FOLDER, Pipeline, utc_now
+from cloudpulse.wiring import TAIL_FOLDER, Pipeline, utc_now, workflows
 
 if TYPE_CHECKING:
     from cloudpulse.auth.rotation import Rotation
@@ -51,7 +51,8 @@ def job_runner(settings: Settings, runs: SqliteJobs, functions: Mapping[str, Job
     """What runs the jobs of the pipeline."""
     from cloudpulse.engines.local.job_runner import DbosRunner
 
-    return DbosRunner(settings.data, runs, functions, utc_now)
+    guests = [workflows.workflow_runner(settings, workflows.executions(settings))]
+    return DbosRunner(settings.data, runs, functions, utc_now, guests=guests)
 
 
 def job_functions(settings: Settings, parts: Pipeline, runs: SqliteJobs) -> dict[str, JobFunction]:
@@ -78,7 +79,7 @@ def job_functions(settings: Settings, parts: Pipeline, runs: SqliteJobs) -> dict
         "retain": lambda _, now: Retention(*keep, utc_now).run(now),
         "sweep": lambda _, now: sweep(*keep, settings.data / TAIL_FOLDER, now),
         "summarise": summarise,
-        "expire": lambda _, now: jobs.expire(runs, now),
+        "expire": lambda _, now: jobs.expire(runs, now) | workflows.expire(settings, now),
         "replay": replay,
     }
 

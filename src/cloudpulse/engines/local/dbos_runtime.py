@@ -3,6 +3,7 @@
 There is one in a process, and one process on a folder: a second launch would run again what is running (mechanism 21).
 """
 
+import datetime as dt
 import logging
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ VERSION = "1"
 
 POOL_SIZE = 4
 RARELY_SECONDS = 3600.0
+FORGOTTEN_AT_ONCE = 500
 _ERROR = "$error"
 
 log = structlog.get_logger(__name__)
@@ -73,6 +75,15 @@ def launch(path: Path) -> None:
 def destroy() -> None:
     """Stop DBOS and forget its workflows; what runs is not waited for."""
     DBOS.destroy(destroy_registry=True)
+
+
+def forget(before: dt.datetime) -> int:
+    """Remove what DBOS remembers of what had ended by then; returns how much it was. Our tables keep the history."""
+    options: Any = {"completed_before": before.isoformat(), "load_input": False, "load_output": False}
+    ended = [status.workflow_id for status in DBOS.list_workflows(**options)]
+    for start in range(0, len(ended), FORGOTTEN_AT_ONCE):
+        DBOS.delete_workflows(ended[start : start + FORGOTTEN_AT_ONCE])
+    return len(ended)
 
 
 def _config(path: Path) -> DBOSConfig:

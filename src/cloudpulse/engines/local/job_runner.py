@@ -1,9 +1,9 @@
 """Runs jobs with DBOS, one at a time: tried again when they fail, resumed when their process has died."""
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 from dbos import DBOS
@@ -26,6 +26,19 @@ MAX_ATTEMPTS = 2 * TRIES
 log = structlog.get_logger(__name__)
 
 
+class Guest(Protocol):
+    """What else runs on the one DBOS of the process."""
+
+    def register(self) -> None:
+        """Tell DBOS its workflows, before it is launched."""
+
+    def open(self) -> None:
+        """Open its queue, when DBOS was launched."""
+
+    def hand_over(self) -> None:
+        """Give DBOS what has come into its line."""
+
+
 class DbosRunner:
     """Takes runs from the line and runs them; DBOS keeps ids alone, the line keeps arguments and results."""
 
@@ -36,11 +49,13 @@ class DbosRunner:
         functions: Mapping[str, Callable[[Mapping[str, Any], dt.datetime], dict[str, Any] | None]],
         now: Callable[[], dt.datetime],
         retry_seconds: float = RETRY_SECONDS,
+        guests: Sequence[Guest] = (),
     ) -> None:
         self._path = folder / FILE_NAME
         self._runs = runs
         self._functions = functions
         self._now = now
+        self._guests = guests
         self._options: Any = {
             "name": "job",
             "retries_allowed": True,
@@ -55,9 +70,13 @@ class DbosRunner:
         """Begin to run, first of all what an earlier process left unfinished."""
         # A function of its own, for DBOS writes attributes to it, which a method does not take.
         DBOS.workflow(name="job", max_recovery_attempts=None)(lambda run_id: self._run(run_id))
+        for guest in self._guests:
+            guest.register()
         try:
             dbos_runtime.launch(self._path)
             DBOS.register_queue(QUEUE, global_concurrency=1, worker_concurrency=1, on_conflict="always_update")
+            for guest in self._guests:
+                guest.open()
         except Exception:
             dbos_runtime.destroy()  # half of it would stand in the way of the next launch
             raise
@@ -70,6 +89,8 @@ class DbosRunner:
                 options: Any = {"workflow_name": "job", "queue_name": QUEUE, "workflow_id": run_id}
                 DBOS.enqueue_workflow_with_options(options, run_id)
         self._handed_over = set(waiting)
+        for guest in self._guests:
+            guest.hand_over()
 
     def close(self) -> None:
         """Stop; what runs is resumed by the next launch."""
