@@ -45,6 +45,9 @@ class EventLog(Protocol):
     def trim(self, through: int) -> bool:
         """Let a bounded number of batches up to ``through`` go, oldest first; True when more of them may wait."""
 
+    def scrub(self) -> None:
+        """Leave no byte of what was trimmed; takes a while, and may raise ``StoreError`` or ``DiskFull``."""
+
 
 class LogReader(Protocol):
     """Read what an ``EventLog`` holds, from any process."""
@@ -206,6 +209,9 @@ class DeadLetters(Protocol):
         With ``place`` its events are added to the records of kind ``ledger``, key ``<place>:<journal>``, document
         ``{"events": n}``, in the same step.
         """
+
+    def shorten(self, letter_id: str, batch: Batch, place: str | None = None) -> bool:
+        """Leave a letter the events of ``batch`` alone, as ``remove`` would take the others; False when there is none."""
 
     def forget_above(self, consumer: str, position: Position | None) -> int:
         """Forget the letters of this consumer above its position, which the log delivers again; returns how many."""

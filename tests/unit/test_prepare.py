@@ -13,10 +13,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cloudpulse.events import codec, times
+from cloudpulse.events.codec import packed_id
 from cloudpulse.events.model import Count, Remote
 from cloudpulse.events.validate import parse_one
 from cloudpulse.ingest.prepare import Sender, digest, new_id, prepare, uuid7
-from cloudpulse.ingest.rebuild import packed_id
 
 NOW = dt.datetime(2026, 3, 9, 14, 22, 31, 402000, tzinfo=dt.UTC)
 ID = "01a1f8ae-942c-71d8-b8b0-809fda29c80e"

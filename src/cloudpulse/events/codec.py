@@ -1,5 +1,7 @@
 """Events to bytes and back: the canonical line, its hash, the packed ids, and the compressed body of a batch."""
 
+from uuid import UUID
+
 import msgspec
 import xxhash
 import zstandard
@@ -12,9 +14,15 @@ ID_BYTES = 25
 _TYPE_CODE = {name: bytes([code]) for code, name in enumerate(EVENT_TYPES)}
 _ID = slice(len(b'{"event_id":"'), len(b'{"event_id":"') + 36)
 
+
+class _Sent(Event, omit_defaults=True, forbid_unknown_fields=False, kw_only=True):
+    """The client's part of a stored line; the stamp is passed over."""
+
+
 # "deterministic" sorts the keys of properties, and leaves the struct's fields in order: the line is canonical.
 encode_event = msgspec.json.Encoder(order="deterministic").encode
 _encode_stamp = msgspec.json.Encoder().encode
+_decode_sent = msgspec.json.Decoder(_Sent).decode
 _decode_lines = msgspec.json.Decoder(StoredEvent).decode_lines
 _compressor = zstandard.ZstdCompressor(level=1)
 
@@ -40,6 +48,15 @@ def id_text(canonical: bytes) -> bytes:
 def pack_id(event_id: bytes, hashed: bytes, event_type: str) -> bytes:
     """One entry of ``Batch.ids``."""
     return event_id + hashed + _TYPE_CODE[event_type]
+
+
+def packed_id(line: bytes) -> bytes:
+    """The entry of ``Batch.ids`` for a stored line, computed again from what the client sent."""
+    sent = _decode_sent(line)
+    event = Event(**{field: getattr(sent, field) for field in Event.__struct_fields__})
+    event_id = event.event_id
+    assert isinstance(event_id, UUID), "every stored line has an id"
+    return pack_id(event_id.bytes, hash_of(event), event.event_type)
 
 
 def unpack_ids(packed: bytes) -> list[bytes]:

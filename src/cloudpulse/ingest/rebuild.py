@@ -4,24 +4,16 @@ import heapq
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
-from uuid import UUID
 
 import msgspec
 import structlog
 
 from cloudpulse.events import codec, times
-from cloudpulse.events.model import LAKE, Batch, Event, StoredEvent
+from cloudpulse.events.model import LAKE, Batch, StoredEvent
 from cloudpulse.lake.bronze import BronzeFile, list_files, read
 from cloudpulse.ports import DeadLetters, IdIndex, LogReader, LogState, Records
 
 log = structlog.get_logger(__name__)
-
-
-class _Sent(Event, omit_defaults=True, forbid_unknown_fields=False, kw_only=True):
-    """The client's part of a stored line; the stamp is passed over."""
-
-
-_decode_sent = msgspec.json.Decoder(_Sent).decode
 
 
 def bring_up(
@@ -72,16 +64,7 @@ def _batches(file: BronzeFile, state: LogState, data: Path, oldest: int) -> Iter
     received_at = times.micros(times.parse(msgspec.json.decode(lines[-1], type=StoredEvent).received_at))
     if received_at // 1_000_000 < oldest:
         return
-    ids = b"".join([packed_id(line) for line in lines])
+    ids = b"".join([codec.packed_id(line) for line in lines])
     yield Batch(
         seq=min(file.last, state.trimmed), received_at=received_at, events=len(lines), digest=(), ids=ids, lines=b""
     )
-
-
-def packed_id(line: bytes) -> bytes:
-    """The entry of ``Batch.ids`` for a stored line, computed again from what the client sent."""
-    sent = _decode_sent(line)
-    event = Event(**{field: getattr(sent, field) for field in Event.__struct_fields__})
-    event_id = event.event_id
-    assert isinstance(event_id, UUID), "every stored line has an id"
-    return codec.pack_id(event_id.bytes, codec.hash_of(event), event.event_type)

@@ -28,6 +28,17 @@ class Receiver:
         prepared = prepare(events, rejections, sender, self._received_at(), self.settings.ip_addresses)
         self._sequencer.submit(prepared, token)
 
+    def draw_line(self, token: Any) -> int:
+        """Draw a line between what has come and what will: returns a moment, microseconds since 1970.
+
+        All requests before were received before it, and all later ones at it or after. Once the empty outcome is
+        delivered with ``token``, those before have been decided. Raises ``Overloaded``.
+        """
+        line = self._received_at() + dt.timedelta(microseconds=1)
+        self._sequencer.mark(token)
+        self._last = line
+        return times.micros(line)
+
     def _received_at(self) -> dt.datetime:
         # A clock that is set back must not reorder the journal: received_at never runs backwards.
         self._last = max(self._last, self._now())

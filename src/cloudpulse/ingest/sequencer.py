@@ -31,6 +31,8 @@ GATHER_EVENTS = 1_000
 waits for it."""
 
 TASK_SECONDS = 30
+SCRUB_SECONDS = 600
+"""Writing the journal anew takes a second for 100 MB; it holds what came within the last minutes."""
 
 log = structlog.get_logger(__name__)
 
@@ -79,14 +81,21 @@ class Sequencer:
         self._gate.enter(len(prepared.keys))
         self._queue.put((prepared, token))
 
-    def redrive(self, batch: Batch) -> int:
-        """Append the next try of a dead letter, once; returns its number, 0 for a purged letter. Waits for it.
+    def append_once(self, batch: Batch, check: Callable[[Batch], None] | None = None) -> int:
+        """Append a batch that no request brought: the next try of a dead letter, or the record of an erasure.
 
-        Raises ``Overloaded`` or ``StoreError``.
+        Returns its number, 0 for a purged letter. Waits for it. ``check`` is called when nothing else can be appended
+        any more before it, and may raise. Raises ``Overloaded`` or ``StoreError`` too.
         """
+
+        def append() -> int:
+            if check is not None:
+                check(batch)
+            return self._append(batch)
+
         self._gate.enter(batch.events)
         try:
-            return self._call(lambda: self._append(batch))
+            return self._call(append)
         finally:
             self._gate.leave(batch.events)
 
@@ -94,13 +103,17 @@ class Sequencer:
         """Decide that a dead letter is never appended again; False when it was. Waits for it."""
         return self._call(lambda: self._log.purge(letter_id))
 
-    def _call(self, task: Callable[[], Result]) -> Result:
+    def scrub(self) -> None:
+        """Leave nothing in the log's file of what was trimmed; meanwhile nothing is appended. Waits for it."""
+        self._call(self._log.scrub, SCRUB_SECONDS)
+
+    def _call(self, task: Callable[[], Result], seconds: float = TASK_SECONDS) -> Result:
         """Have a task done by the thread that owns the log, between two groups."""
         future: Future[Result] = Future()
         self._tasks.put((task, future))
         self.nudge()
         try:
-            return future.result(TASK_SECONDS)
+            return future.result(seconds)
         except TimeoutError as exc:
             raise Overloaded("The journal is too busy just now; try again.") from exc
 
@@ -113,6 +126,10 @@ class Sequencer:
                 future.set_result(task())
             except Exception as exc:
                 future.set_exception(exc)
+
+    def mark(self, token: Any) -> None:
+        """Have an empty outcome delivered once all requests that were submitted before have been decided."""
+        self.submit(_NOTHING, token)
 
     def nudge(self) -> None:
         """Let an idle sequencer trim."""

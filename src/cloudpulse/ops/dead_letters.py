@@ -28,8 +28,11 @@ Trial = Callable[[Chunk], object]
 class Journal(Protocol):
     """The log, for letters: the one thread that writes it does it."""
 
-    def redrive(self, batch: Batch) -> int:
-        """Append the next try of a letter, once; its number, 0 when the letter was purged."""
+    def append_once(self, batch: Batch, check: Callable[[Batch], None] | None = None) -> int:
+        """Append the next try of a letter, once; its number, 0 when the letter was purged.
+
+        ``check`` may refuse it when nothing can come before it any more.
+        """
 
     def purge(self, letter_id: str) -> bool:
         """Decide that a letter is never appended again; False when it was."""
@@ -99,7 +102,9 @@ class Redriven(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeadLetterService:
-    """Reads the letters, and has them decided on. ``trials``: what a consumer does with a chunk, without writing."""
+    """Reads the letters, and has them decided on. ``trials``: what a consumer does with a chunk, without writing;
+    ``check`` refuses a batch that must not be tried again now.
+    """
 
     def __init__(
         self,
@@ -110,6 +115,7 @@ class DeadLetterService:
         trials: Mapping[str, Trial],
         keep: dt.timedelta,
         now: Callable[[], dt.datetime],
+        check: Callable[[Batch], None] | None = None,
     ) -> None:
         self._letters = letters
         self._reader = reader
@@ -118,6 +124,7 @@ class DeadLetterService:
         self._trials = trials
         self._keep = keep
         self._now = now
+        self._check = check
 
     def list(self, consumer: str | None = None, fingerprint: str | None = None, limit: int = 100) -> LetterList:
         """The letters that wait for a decision."""
@@ -158,7 +165,7 @@ class DeadLetterService:
             return Redriven(id=letter_id, outcome="expired", events=letter.events)
         # It joins the log now: its age there is that of the try, not of its events.
         again = msgspec.structs.replace(batch, seq=0, received_at=times.micros(self._now()), redrive_of=letter_id)
-        return self._outcome(letter_id, self._journal.redrive(again), letter.events, is_new=True)
+        return self._outcome(letter_id, self._journal.append_once(again, self._check), letter.events, is_new=True)
 
     def try_out(self, letter_id: str) -> Redriven:
         """Process a letter without writing anything."""

@@ -41,10 +41,8 @@ class SqliteDeadLetters:
 
     def park(self, letter: DeadLetter, batch: Batch) -> None:
         """Keep a letter and its events durably; parking the same one again replaces it."""
-        where = (letter.id, letter.consumer, letter.position.journal, letter.position.seq, letter.parked_at)
-        row = (*where, msgspec.msgpack.encode(letter), msgspec.msgpack.encode(batch))
         with self._database.write() as connection:
-            connection.execute(_PARK, row)
+            connection.execute(_PARK, _row(letter, batch))
 
     def list(self, consumer: str | None = None) -> list[DeadLetter]:
         """All letters, oldest first."""
@@ -71,6 +69,17 @@ class SqliteDeadLetters:
                 _move(connection, f"{place}:{letter.position.journal}", letter.events)
             return connection.execute(_REMOVE, (letter_id,)).rowcount > 0
 
+    def shorten(self, letter_id: str, batch: Batch, place: str | None = None) -> bool:
+        """Leave a letter the events of ``batch`` alone, and count the others at ``place`` in the same transaction."""
+        with self._database.write() as connection:
+            letter = _find(connection, letter_id)
+            if letter is None:
+                return False
+            if place is not None:
+                _move(connection, f"{place}:{letter.position.journal}", letter.events - batch.events)
+            connection.execute(_PARK, _row(msgspec.structs.replace(letter, events=batch.events), batch))
+            return True
+
     def forget_above(self, consumer: str, position: Position | None) -> int:
         """Forget the letters of this consumer above its position; all of them when it has none yet.
 
@@ -84,6 +93,11 @@ class SqliteDeadLetters:
     def close(self) -> None:
         """Give the file back."""
         self._database.close()
+
+
+def _row(letter: DeadLetter, batch: Batch) -> tuple[str | int | bytes, ...]:
+    where = (letter.id, letter.consumer, letter.position.journal, letter.position.seq, letter.parked_at)
+    return (*where, msgspec.msgpack.encode(letter), msgspec.msgpack.encode(batch))
 
 
 def _find(connection: sqlite3.Connection, letter_id: str) -> DeadLetter | None:

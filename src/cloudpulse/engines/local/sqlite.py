@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any
 from cloudpulse.errors import StoreError
 
 BUSY_TIMEOUT_SECONDS = 5.0
+EMPTY_TRIES = 100
+EMPTY_PAUSE_SECONDS = 0.05
 
 
 def connect(path: Path, secure_delete: bool = False) -> sqlite3.Connection:
@@ -70,13 +73,28 @@ class Database:
         with self._turn, _translated(self._path):
             return self._connection.execute(statement, values).lastrowid or 0
 
-    def empty_log(self) -> None:
+    def empty_log(self) -> bool:
         """Bring all that was written into the file itself, and keep no copy of it in the write-ahead log.
 
-        While somebody reads, nothing happens.
+        While somebody reads, nothing happens, and the answer is False.
         """
         with self._turn, _translated(self._path):
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            busy, _, _ = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return not busy
+
+    def scrub(self) -> None:
+        """Write the file anew, and empty its log: nothing is left in them of what was deleted.
+
+        Overwriting what is deleted is not enough: a page that was divided or merged keeps copies of rows that have
+        moved. Raises ``StoreError`` when somebody reads or writes all the time.
+        """
+        with self._turn, _translated(self._path):
+            self._connection.execute("VACUUM")
+        for _ in range(EMPTY_TRIES):
+            if self.empty_log():
+                return
+            time.sleep(EMPTY_PAUSE_SECONDS)
+        raise StoreError(f"{self._path.name} is in use all the time: its log could not be emptied.")
 
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[sqlite3.Connection]:
