@@ -10,16 +10,16 @@ from pathlib import Path
 import msgspec
 import structlog
 
+from cloudpulse.errors import StoreError
 from cloudpulse.events.model import Batch, Count
 from cloudpulse.events.times import from_micros
 from cloudpulse.lake import bronze
 from cloudpulse.lake.bronze import BronzeFile
+from cloudpulse.lake.rebuild import read_rows
 from cloudpulse.lake.sift import digest
-from cloudpulse.lake.tables import to_arrow
 from cloudpulse.ports import Records
 from cloudpulse.telemetry import told
 
-LINES_AT_ONCE = 20_000
 _NOW = from_micros(0)
 
 log = structlog.get_logger(__name__)
@@ -63,14 +63,9 @@ def _digested(records: Records, data: Path, files: Sequence[BronzeFile]) -> Iter
 def _counted(records: Records, data: Path, file: BronzeFile) -> tuple[Count, ...] | None:
     """Count the lines of an object that was changed, or that is older than the records; once."""
     try:
-        lines = bronze.read(data, file).split(b"\n")[:-1]
-        parts = [lines[start : start + LINES_AT_ONCE] for start in range(0, len(lines), LINES_AT_ONCE)]
-        tables = (to_arrow(b"\n".join([*part, b""]), _NOW) for part in parts)
-        counts = _sum(count for table in tables for count in digest(table))
-    except Exception as exc:
+        counts = _sum(count for rows in read_rows(data / file.path, file, _NOW) for count in digest(rows))
+    except StoreError as exc:
         log.error("a bronze object cannot be counted", path=file.path, **told(exc))
-        return None
-    if sum(count.events for count in counts) != file.n:
         return None
     records.put(bronze.DIGESTS, {file.key: msgspec.to_builtins(counts)})
     return counts

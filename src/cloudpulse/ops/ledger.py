@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 
 import msgspec
@@ -54,7 +55,10 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LedgerReport(msgspec.Struct, frozen=True, kw_only=True):
-    """The ledger of one moment. ``gaps`` names in sentences what does not add up; ``deep``: files and ids were read."""
+    """The ledger of one moment. ``gaps`` names in sentences what does not add up; ``deep``: files and ids were read.
+
+    ``unlisted`` events should be in bronze, and its list does not count them.
+    """
 
     ok: bool
     deep: bool
@@ -63,9 +67,10 @@ class LedgerReport(msgspec.Struct, frozen=True, kw_only=True):
     journal: str
     head: int
     lake_position: int
+    unlisted: int = 0
 
 
-class Evidence(msgspec.Struct, frozen=True, kw_only=True):
+class Evidence(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """What the stores say. ``tail`` holds (seq, events) of the batches above the lake's position, ``letters`` the
     lake's dead letters without a next try up to the log's head, ``moved`` (place, journal, events). ``retired`` rows
     went from silver by their age, and ``bronze_retired`` events of each journal from bronze.
@@ -80,6 +85,12 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     moved: Sequence[tuple[str, str, int]]
     retired: int = 0
     bronze_retired: Mapping[str, int] = {}
+
+    @cached_property
+    def covered(self) -> int:
+        """Events in bronze; what went by its age counts as if it were there, for silver and bronze differ in time."""
+        held = sum(file.n for file in self.bronze if self.is_passed(file.journal, file.last))
+        return held + sum(self.bronze_retired.values())
 
     @property
     def lake_seq(self) -> int:
@@ -123,6 +134,7 @@ def check(evidence: Evidence, findings: Sequence[str] | None = None) -> LedgerRe
         journal=evidence.log.journal,
         head=evidence.log.head,
         lake_position=evidence.lake_seq,
+        unlisted=ledger.missing + ledger.stored + ledger.retired - evidence.covered,
     )
 
 
@@ -132,12 +144,9 @@ def _gaps(evidence: Evidence, ledger: Ledger) -> list[str]:
         gaps.append(f"{ledger.missing} of {ledger.accepted} accepted events are nowhere to be found.")
     if ledger.missing < 0:
         gaps.append(f"{-ledger.missing} events are held that were never accepted, or are held twice.")
-    covered = sum(file.n for file in evidence.bronze if evidence.is_passed(file.journal, file.last))
-    # What went by its age counts as if it were there: it goes from silver and bronze at different times.
-    covered += sum(evidence.bronze_retired.values())
     stored = evidence.stored + evidence.retired
-    if covered != stored:
-        gaps.append(f"Bronze lists {covered} events and silver holds {stored}: they must be equal.")
+    if evidence.covered != stored:
+        gaps.append(f"Bronze lists {evidence.covered} events and silver holds {stored}: they must be equal.")
     return gaps
 
 
