@@ -14,7 +14,7 @@ up: $(VENV)/installed
 	$(BIN)/cloudpulse up --port "$(PORT)" --data "$(DATA)" --demo
 
 test: check
-	$(BIN)/pytest
+	$(BIN)/pytest -n 3 --dist loadgroup --no-loadscope-reorder
 
 check: $(VENV)/installed-dev
 	$(BIN)/ruff format --check .

@@ -1,18 +1,53 @@
 """What all tests share: no log may hold a secret or a personal value that any of them has sent."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from log_hygiene import Memory, leaks, listen
 
+MEMORY = Memory()
+"""What the tests of this process have sent and were told; where it leads others, what theirs have."""
+
+LEAKS = pytest.StashKey[list[str]]()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One process runs all tests of a file, for they share servers; those that kill servers share none, and come first."""
+    items.sort(key=lambda item: item.path.parent.name != "crash")
+    for item in items:
+        if item.path.parent.name != "crash":
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
 
 @pytest.fixture(scope="session", autouse=True)
-def remembered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Memory]:
-    """What the tests have sent and were told; all logs are searched for it when they have ended."""
-    memory = Memory()
+def _remembered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    MEMORY.roots.add(str(tmp_path_factory.getbasetemp()))
     with pytest.MonkeyPatch.context() as patch:
-        listen(memory, patch)
-        yield memory
-    found = leaks(memory, tmp_path_factory.getbasetemp())
-    assert not found, "logs hold what they must not:\n" + "\n".join(found[:20])
+        listen(MEMORY, patch)
+        yield
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """A process with a part of the tests has ended: take over what it remembers."""
+    if hasattr(node, "workeroutput"):  # one that crashed, and so has failed a test, leaves none
+        MEMORY.take_over(node.workeroutput["memory"])
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Search the logs of all tests for what any of them has sent; their servers have ended."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["memory"] = MEMORY.dump()
+    elif found := leaks(MEMORY):
+        session.config.stash[LEAKS] = found
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Show what was found."""
+    if found := config.stash.get(LEAKS, []):
+        terminalreporter.section("logs hold what they must not", red=True, bold=True)
+        terminalreporter.write_line("\n".join(found[:20]), red=True)

@@ -85,12 +85,25 @@ _ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
 
 
 class Memory:
-    """Values in lower case → what they are."""
+    """Values in lower case → what they are, what commands have said, and folders in which servers run."""
 
     def __init__(self) -> None:
         self.secret: Values = {}
         self.personal: Values = {}
         self.stderr: list[str] = []
+        self.roots: set[str] = set()
+
+    def dump(self) -> str:
+        """All of it, for ``take_over`` in another process."""
+        return json.dumps([self.secret, self.personal, self.stderr, sorted(self.roots)])
+
+    def take_over(self, dumped: str) -> None:
+        """Remember what another process remembers."""
+        secret, personal, stderr, roots = json.loads(dumped)
+        self.secret |= secret
+        self.personal |= personal
+        self.stderr += stderr
+        self.roots |= set(roots)
 
     def keep(self, kept: Values, value: str, what: str) -> None:
         """Remember one value, unless it is too short to mean anything."""
@@ -288,12 +301,15 @@ def _listen_to_httpx(memory: Memory, patch: pytest.MonkeyPatch) -> None:
     patch.setattr(httpx.AsyncClient, "send", hear_async)
 
 
-def leaks(memory: Memory, root: Path) -> list[str]:
+def leaks(memory: Memory) -> list[str]:
     """Everything that must not be where it is."""
-    memory.folders(root)
+    roots = [Path(root) for root in memory.roots]
+    for root in roots:
+        memory.folders(root)
     both = memory.personal | memory.secret | ALWAYS
     found = [
         f"{path}: {leak}"
+        for root in roots
         for pattern in LOGS
         for path in root.glob(pattern)
         if path.name not in INPUTS

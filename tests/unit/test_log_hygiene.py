@@ -69,26 +69,40 @@ def test_each_of_them_is_found_in_a_log(memory, http, tmp_path, name):
     log = tmp_path / "server" / name
     log.parent.mkdir()
     log.write_text('{"event": "started"}\n')
-    assert leaks(memory, tmp_path) == []
+    memory.roots.add(str(tmp_path))
+    assert leaks(memory) == []
     for value in (*memory.secret, *memory.personal):
         log.write_text('{"event": "started"}\n' + json.dumps({"event": "failed", "detail": f"<{value.upper()}>"}))
-        assert leaks(memory, tmp_path), value
+        assert leaks(memory), value
     log.unlink()
 
 
-def test_a_secret_on_stderr_is_found_and_a_repeated_name_is_not(tmp_path):
+def test_a_secret_on_stderr_is_found_and_a_repeated_name_is_not():
     memory = Memory()
     memory.personal["ada@example.org"] = "email"
     memory.secret["a-token-of-ada"] = "token"
     for complaint, found in (("there is no user ada@example.org", 0), ("a-token-of-ada is not valid", 1)):
         memory.command(["users", "remove"], "", complaint)
-        assert len(leaks(memory, tmp_path)) == found
+        assert len(leaks(memory)) == found
 
 
 def test_what_a_command_shows_is_remembered(memory):
     script = 'print(\'{"client_id": "ab", "client_secret": "shown-only-once"}\')'
     subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
     assert "shown-only-once" in memory.secret
+
+
+def test_what_one_process_sends_is_found_in_the_log_of_another(memory, http, tmp_path):
+    send_all_there_is(http)
+    leader, other = Memory(), Memory()
+    other.roots.add(str(tmp_path))
+    memory.command(["users", "remove"], "", "refused: eyJhbGciOiJ of ada")
+    for worker in (memory, other):
+        leader.take_over(worker.dump())
+    log = tmp_path / "up.log"
+    log.write_text("session-of-ada has come\n")
+    assert [leak.partition(": ")[0] for leak in leaks(leader)] == [str(log), "stderr of a command"]
+    log.unlink()
 
 
 def test_a_thousand_values_and_a_megabyte_are_quickly_searched():
