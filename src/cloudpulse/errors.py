@@ -228,3 +228,9 @@ class LogTrimmed(ServiceError):
     code = "log_trimmed"
     status = 503
     title = "Log trimmed"
+
+
+class NotDelivered(ServiceError):
+    """A message was not taken by the one whom it is for; it is tried again."""
+
+    code = "not_delivered"

@@ -22,18 +22,45 @@ FILE_NAME = "settings.toml"
 
 Positive = Annotated[int, msgspec.Meta(gt=0)]
 NotNegative = Annotated[int, msgspec.Meta(ge=0)]
+NotNegativeNumber = Annotated[float, msgspec.Meta(ge=0)]
 
 EventType = Literal["page_view", "click", "api_call", "form_submit", "error", "custom"]
+Published = Literal["alarm.changed", "event.dead_lettered", "batch.stored"]
+AlarmName = Literal[
+    "dead_letters",
+    "job_failures",
+    "workflow_failures",
+    "stalled",
+    "restarts",
+    "speed_lag",
+    "lake_lag",
+    "speed_backlog",
+    "lake_backlog",
+    "refusing",
+    "journal_full",
+    "disk_free",
+    "failed_requests",
+    "refused_tokens",
+    "refused_sign_ins",
+    "rejects",
+    "throughput_drop",
+    "volume_jump",
+    "session_jump",
+    "error_jump",
+    "reconciliation",
+    "backup_age",
+]
 
-TABLES = frozenset({"retain_days_by_type"})
-LISTS = frozenset({"trusted_proxies", "cors_origins"})
-SECRET = frozenset({"metrics_token"})
+TABLES = frozenset({"retain_days_by_type", "alarm_thresholds"})
+LISTS = frozenset({"trusted_proxies", "cors_origins", "webhook_events", "alarm_email_to"})
+SECRET = frozenset({"metrics_token", "webhook_url", "webhook_secret", "smtp_url"})
 """Settings that no log and no error may show."""
 
 ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[a-z0-9._:\[\]-]+")
 """Web origins as browsers send them: they are compared as they stand."""
 
 PUBLIC_URL = re.compile(r"https?://[^/?#@\s]+/?")
+EMAIL = re.compile(r"[^@\s<>,;\"]+@[^@\s<>,;\"]+")
 MIN_TOKEN_CHARS = 16
 
 MIB = 1024 * 1024
@@ -72,6 +99,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     body_timeout_seconds: Positive = 60
     dedup_window_days: Positive = 7
     dead_letter_days: Positive = 14
+    keep_uploads_days: Positive = 30
+    watch_folder: str = ""
 
     journal_max_bytes: Positive = 4 * GIB
     journal_max_age_seconds: Positive = 6 * 3600
@@ -99,8 +128,15 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     query_threads: Positive = 2
     tail_max_events: Positive = 2_000_000
 
-    keep_uploads_days: Positive = 30
-    watch_folder: str = ""
+    alarm_thresholds: dict[AlarmName, NotNegativeNumber] = {}
+    anomaly_min_events: Positive = 100
+    webhook_url: str = ""
+    webhook_secret: str = ""
+    webhook_events: tuple[Published, ...] = ("alarm.changed", "event.dead_lettered")
+    smtp_url: str = ""
+    alarm_email_to: tuple[str, ...] = ()
+    alarm_email_from: str = ""
+
     @property
     def url(self) -> str:
         """Where the outside finds this installation; the name under which it issues people's tokens."""
@@ -174,6 +210,8 @@ def _check(settings: Settings) -> None:
     """Raise ``SettingError`` where settings do not fit together."""
     if settings.token_ttl_seconds > settings.token_max_ttl_seconds:
         raise SettingError("bad setting: token_ttl_seconds must not be above token_max_ttl_seconds.")
+    if settings.watch_folder and Path(settings.watch_folder).resolve().is_relative_to(settings.data.resolve()):
+        raise SettingError("bad setting: watch_folder must not lie in the data folder, which is CloudPulse's own.")
     if settings.public_url and not PUBLIC_URL.fullmatch(settings.public_url):
         raise SettingError("bad setting: public_url must be scheme and host alone, as https://pulse.example.com.")
     if 0 < len(settings.metrics_token) < MIN_TOKEN_CHARS:
@@ -190,6 +228,32 @@ def _check(settings: Settings) -> None:
         raise SettingError("bad setting: oidc_issuer needs oidc_audience, whom its tokens must be for.")
     if settings.oidc_audience and not settings.oidc_issuer:
         raise SettingError("bad setting: oidc_audience needs oidc_issuer, whose tokens it is about.")
+    _check_notices(settings)
+
+
+def _check_notices(settings: Settings) -> None:
+    """The same for where notices go; no sentence shows what may hold a password."""
+    if settings.webhook_url and not _is_url(settings.webhook_url, "http", "https"):
+        raise SettingError("bad setting: webhook_url must be an http or https URL.")
+    if settings.smtp_url and not _is_url(settings.smtp_url, "smtp", "smtps"):
+        raise SettingError(
+            "bad setting: smtp_url must be as smtp://user:password@host:587, or smtps://user:password@host."
+        )
+    if bool(settings.smtp_url) != bool(settings.alarm_email_to):
+        raise SettingError("bad setting: smtp_url and alarm_email_to go together, neither without the other.")
+    for address in (*settings.alarm_email_to, *filter(None, [settings.alarm_email_from])):
+        if not EMAIL.fullmatch(address):
+            raise SettingError(
+                "bad setting: alarm_email_to and alarm_email_from take plain addresses, as ops@example.com."
+            )
+
+
+def _is_url(url: str, *schemes: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _is_here(host: str | None) -> bool:
@@ -207,5 +271,3 @@ def _split(name: str, text: str) -> Any:
         return parts
     pairs = (part.partition("=") for part in parts)
     return {key.strip(): value.strip() for key, _, value in pairs}
-    if settings.watch_folder and Path(settings.watch_folder).resolve().is_relative_to(settings.data.resolve()):
-        raise SettingError("bad setting: watch_folder must not lie in the data folder, which is CloudPulse's own.")

@@ -59,6 +59,12 @@ def sentence(exc: BaseException) -> str:
     return str(exc) if isinstance(exc, OSError) else f"It failed with {type(exc).__name__}; the log says where."
 
 
+def total(counter: Counter, **labels: str) -> float:
+    """What a counter has counted, of all labels or of those with these values."""
+    samples = [sample for metric in counter.collect() for sample in metric.samples if sample.name.endswith("_total")]
+    return sum(sample.value for sample in samples if labels.items() <= sample.labels.items())
+
+
 def count_receipt(accepted: int, duplicates: int, rejected: int) -> None:
     """Count what became of the events of one request."""
     for counter, events in ((events_accepted, accepted), (events_duplicate, duplicates), (events_rejected, rejected)):

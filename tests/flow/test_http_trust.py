@@ -18,7 +18,16 @@ READ = [
     "/v1/summaries/2026-03-09",
     "/v1/events/01a1f8ae-942c-71d8-b8b0-809fda29c80e",
 ]
-ADMIN = ["/v1/clients", "/v1/write-keys", "/v1/users", "/v1/ledger", "/v1/dlq", "/v1/jobs"]
+ADMIN = [
+    "/v1/clients",
+    "/v1/write-keys",
+    "/v1/users",
+    "/v1/ledger",
+    "/v1/dlq",
+    "/v1/jobs",
+    "/v1/alarms",
+    "/v1/health/history",
+]
 WELL_KNOWN = ["/.well-known/jwks.json", "/.well-known/openid-configuration"]
 OPEN = ["/healthz", "/readyz", "/metrics", "/docs", "/v1/openapi.json", "/v1/config", *WELL_KNOWN]
 FOR_CREDENTIALS = ["/v1/token", "/v1/auth/login", "/v1/auth/refresh", "/v1/auth/logout"]

@@ -3,6 +3,7 @@
 import ast
 import re
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 import pytest
@@ -12,8 +13,9 @@ from litestar.routes import HTTPRoute
 from cloudpulse.api.app import create_app
 from cloudpulse.api.guards import ScopeGuard
 from cloudpulse.cli.main import app as cli
+from cloudpulse.ops.alarms import ALARMS, shown
 from cloudpulse.ops.jobs import JOBS
-from cloudpulse.settings import Settings
+from cloudpulse.settings import AlarmName, Settings
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted((ROOT / "src" / "cloudpulse").rglob("*.py"))
@@ -25,9 +27,10 @@ class Services(msgspec.Struct):
     settings: Settings = Settings()
 
 
-def rows(name: str) -> list[list[str]]:
-    """The cells of all table rows whose first cell is code."""
-    lines = (ROOT / "docs" / name).read_text().splitlines()
+def rows(name: str, section: str = "") -> list[list[str]]:
+    """The cells of all table rows whose first cell is code, of one section or all."""
+    text = (ROOT / "docs" / name).read_text()
+    lines = (text.split(f"\n## {section}\n")[1].split("\n## ")[0] if section else text).splitlines()
     cells = [re.split(r"(?<!\\)\|", line.strip("|")) for line in lines if line.startswith("| `")]
     return [[cell.strip() for cell in row] for row in cells]
 
@@ -38,8 +41,8 @@ def test_every_setting_is_documented_with_its_default():
     defaults = Settings()
     for name, (_, default, unit, meaning) in documented.items():
         value = getattr(defaults, name)
-        shown = "none" if value in ("", (), {}) else str(value)
-        assert (name, default.strip("`")) == (name, shown)
+        text = ",".join(value) if isinstance(value, tuple) else str(value)
+        assert (name, default.strip("`")) == (name, "none" if value in ("", (), {}) else text)
         assert unit
         assert meaning
 
@@ -76,8 +79,22 @@ def test_every_command_is_documented():
 
 
 def test_what_runs_when_is_documented():
-    listed = [(name.strip("`"), cron.strip("`"), process, what) for name, cron, process, what in rows("operations.md")]
+    listed = [
+        (name.strip("`"), cron.strip("`"), process, what)
+        for name, cron, process, what in rows("operations.md", "What runs when")
+    ]
     assert listed == [(job.name, job.cron or "when asked for", job.process, job.what) for job in JOBS]
+
+
+def test_every_alarm_is_documented_with_what_to_do():
+    """In the settings, in the table, and in the docs: the same alarms in the same order."""
+    assert [alarm.name for alarm in ALARMS] == list(get_args(AlarmName))
+    below = {True: "below ", False: ""}
+    known = [
+        [f"`{one.name}`", one.watches, f"{below[one.is_below]}{shown(one.threshold)} {one.unit}", one.todo]
+        for one in ALARMS
+    ]
+    assert rows("operations.md", "Alarms") == known
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -35,7 +35,7 @@ ONLY_UNDER = {
     **dict.fromkeys(("pyiceberg", "sqlalchemy"), "lake"),
     **dict.fromkeys(("litestar", "starlette", "uvicorn"), "api entrypoints"),
     **dict.fromkeys(("typer", "rich"), "cli"),
-    "httpx": "cli auth",
+    "httpx": "cli auth engines",
 }
 
 

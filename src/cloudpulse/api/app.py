@@ -8,6 +8,7 @@ from litestar.exceptions import HTTPException
 from litestar.types import ControllerRouterHandler
 
 from cloudpulse.api.activity import activity_routes
+from cloudpulse.api.alarms import alarm_routes
 from cloudpulse.api.clients import client_routes
 from cloudpulse.api.concurrency import ConcurrencyLimit
 from cloudpulse.api.dead_letters import dead_letter_routes
@@ -16,6 +17,7 @@ from cloudpulse.api.errors import render
 from cloudpulse.api.event_list import event_list_routes
 from cloudpulse.api.frame import Frame
 from cloudpulse.api.health import health_routes
+from cloudpulse.api.health_history import health_history_routes
 from cloudpulse.api.ingest import ingest_routes
 from cloudpulse.api.jobs import job_routes
 from cloudpulse.api.ledger import ledger_routes
@@ -29,9 +31,9 @@ from cloudpulse.api.summaries import summary_routes
 from cloudpulse.api.token import token_routes
 from cloudpulse.api.users import user_routes
 from cloudpulse.api.well_known import well_known_routes
+from cloudpulse.api.workflows import workflow_routes
 from cloudpulse.api.write_keys import write_key_routes
 
-from cloudpulse.api.workflows import workflow_routes
 BUSY = "Too many statements run or wait at this moment. Try again."
 
 ROUTES: list[ControllerRouterHandler] = [
@@ -52,9 +54,11 @@ ROUTES: list[ControllerRouterHandler] = [
     *ledger_routes,
     *dead_letter_routes,
     *job_routes,
-    *summary_routes,
-    *health_routes,
     *workflow_routes,
+    *summary_routes,
+    *alarm_routes,
+    *health_history_routes,
+    *health_routes,
     *docs_routes,
 ]
 

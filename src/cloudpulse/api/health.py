@@ -58,7 +58,7 @@ async def may_measure(connection: ASGIConnection[Any, Any, Any, Any], handler: B
 def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Counters and gauges as Prometheus text."""
     services = request.app.state.services
-    text = telemetry.exposition({**services.health.gauges(), **services.jobs.gauges()})
+    text = telemetry.exposition({**services.health.gauges(), **services.jobs.gauges(), **services.alarms.gauges()})
     return Response(text, media_type=TEXT)
 
 

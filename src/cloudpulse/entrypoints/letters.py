@@ -3,7 +3,7 @@
 import datetime as dt
 import hashlib
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import structlog
@@ -30,12 +30,21 @@ log = structlog.get_logger(__name__)
 class Letters:
     """The dead letters, as the loops of both layers use them."""
 
-    def __init__(self, letters: DeadLetters, records: Records, reader: LogReader, keep: dt.timedelta, now: Now) -> None:
+    def __init__(
+        self,
+        letters: DeadLetters,
+        records: Records,
+        reader: LogReader,
+        keep: dt.timedelta,
+        now: Now,
+        tell: Callable[[DeadLetter], None] = lambda _: None,
+    ) -> None:
         self._letters = letters
         self._records = records
         self._reader = reader
         self._keep = keep
         self._now = now
+        self._tell = tell
 
     def park(self, consumer: str, position: Position, batch: Batch, exc: Exception, failed_at: Sequence[int]) -> None:
         """Keep what failed; where it is another letter's next try, the tries add up."""
@@ -53,6 +62,7 @@ class Letters:
             redrive_of=batch.redrive_of,
         )
         self._letters.park(letter, batch)
+        self._tell(letter)
         log.error("events were set aside", letter=letter.id, events=letter.events, reason=letter.reason)
 
     def forget_above(self, consumer: str, position: Position) -> None:

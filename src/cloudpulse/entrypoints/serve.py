@@ -22,10 +22,10 @@ import uvloop
 
 from cloudpulse import telemetry, wiring
 from cloudpulse.entrypoints.supervise import SETTINGS_VARIABLE
-from cloudpulse.events.model import LAKE, SPEED
+from cloudpulse.events.model import LAKE, SPEED, Position
 from cloudpulse.ops.dead_letters import DeadLetterService
 from cloudpulse.settings import Settings
-from cloudpulse.wiring import jobs, trust
+from cloudpulse.wiring import jobs, notices, trust, workflows
 
 FATAL_EXIT = 70
 LAST_ANSWERS_SECONDS = 0.5
@@ -63,6 +63,8 @@ async def api(settings: Settings, listener: int) -> None:
     """Accept and answer."""
     from cloudpulse.api.app import create_app
     from cloudpulse.api.ingest import deliver_on
+    from cloudpulse.entrypoints.deliver import DeliveryLoop
+    from cloudpulse.entrypoints.oversee import Overseer
     from cloudpulse.entrypoints.rotate import RotateLoop
     from cloudpulse.entrypoints.watch import Watch
 
@@ -73,16 +75,20 @@ async def api(settings: Settings, listener: int) -> None:
     watch = Watch(
         settings, ingest.gate, serving.reader, ingest.index, positions, ingest.sequencer.nudge, letters.counts
     )
-    services = _services(settings, ingest, serving, watch, letters)
+    overseen = notices.overseen(settings, serving)
+    services = _services(settings, ingest, serving, watch, letters, overseen)
     rotate_loop = RotateLoop(services.jobs)
+    see_rare = partial(notices.see_rare, settings, serving, overseen.records, services.jobs)
+    overseer = Overseer(settings, overseen, watch, ingest.gate, see_rare, wiring.utc_now)
+    delivery = DeliveryLoop(overseen.outbox, notices.delivery(settings, overseen.outbox), wiring.utc_now)
     watch.look()
-    for thread in (watch, rotate_loop, ingest.sequencer):
+    for thread in (watch, rotate_loop, overseer, delivery, ingest.sequencer):
         thread.start()
     _calm_collector()
     server = _server(create_app(services), settings)
     _on_exit(server, services.stopping.set)
     await server.serve(sockets=[socket.socket(fileno=listener)])
-    for thread in (rotate_loop, watch, ingest.sequencer):
+    for thread in (overseer, delivery, rotate_loop, watch, ingest.sequencer):
         thread.stop()
     ingest.index.close()
     ingest.log.close()
@@ -94,6 +100,7 @@ def _services(
     serving: wiring.Serving,
     health: wiring.Health,
     letters: DeadLetterService,
+    overseen: notices.Overseen,
 ) -> wiring.ApiServices:
     from cloudpulse.auth.throttle import SignInThrottle, TokenBuckets
     from cloudpulse.entrypoints.first_login import make_first_login
@@ -130,6 +137,9 @@ def _services(
         ledger=serving.ledger,
         dead_letters=letters,
         jobs=jobs.job_service(settings, rotation),
+        alarms=overseen.board,
+        health_history=overseen.history,
+        workflows=workflows.workflow_service(settings),
         summaries=partial(find_summary, settings.data),
         health=health,
         stopping=asyncio.Event(),
@@ -140,8 +150,11 @@ def pipeline(settings: Settings) -> None:
     """Follow the journal with both layers."""
     from cloudpulse.entrypoints.chunks import ChunkSource
     from cloudpulse.entrypoints.consume import LakeLayer, Loop, SpeedLayer
+    from cloudpulse.entrypoints.deliver import DeliveryLoop
     from cloudpulse.entrypoints.letters import Letters
     from cloudpulse.entrypoints.run_jobs import JobLoop
+    from cloudpulse.ops import starts
+    from cloudpulse.ops.publish import StoredBatches
 
     parts = wiring.pipeline(settings)
     ended = threading.Event()
@@ -155,18 +168,25 @@ def pipeline(settings: Settings) -> None:
     tail_folder = settings.data / wiring.TAIL_FOLDER
     source = ChunkSource(parts.reader, state.journal, wiring.utc_now)
     keep = dt.timedelta(days=settings.dead_letter_days)
-    letters = Letters(parts.letters, parts.records, parts.reader, keep, wiring.utc_now)
+    starts.note(parts.records, wiring.utc_now())
+    outbox = notices.outbox(settings, parts.records)
+    letters = Letters(parts.letters, parts.records, parts.reader, keep, wiring.utc_now, outbox.put_letter)
     lake = LakeLayer(parts.writer, parts.reader, letters, source, tail_folder, wiring.utc_now)
     speed = SpeedLayer(parts.processor, parts.reader, letters, tail_folder, wiring.utc_now)
     loops = [Loop(layer, source, letters, wiring.utc_now) for layer in (speed, lake)]
     runs = jobs.local_jobs(settings)
     functions = jobs.job_functions(settings, parts, runs)
     job_loop = JobLoop(runs, lambda: jobs.job_runner(settings, runs, functions), wiring.utc_now)
+    stored = StoredBatches(parts.records, outbox, lambda: Position(state.journal, lake.stored()))
+    gather = stored.look if outbox.wants("batch.stored") else None
+    delivery = DeliveryLoop(outbox, notices.delivery(settings, outbox), wiring.utc_now, gather)
     _calm_collector()
     for loop in loops:
         loop.start()
     job_loop.start()
+    delivery.start()
     ended.wait()
+    delivery.stop()
     job_loop.stop()
     for loop in loops:
         loop.stop()

@@ -45,6 +45,7 @@ class Watch(threading.Thread):
         self._bound = TrimBound(settings.trim_delay_seconds)
         self._reserve = limits.Reserve(settings.data, settings.reserve_bytes)
         self._state: LogState | None = None
+        self._passed: dict[str, int] = {}
         self._flushed_at = 0.0
         self._flushed = 0
         self._ended = threading.Event()
@@ -68,7 +69,7 @@ class Watch(threading.Thread):
         """One look."""
         now = time.monotonic()
         state = self._state = self._reader.state()
-        passed = {name: _seq(position(), state) for name, position in self._positions.items()}
+        passed = self._passed = {name: _seq(position(), state) for name, position in self._positions.items()}
         self._progress.observe(now, state.head, passed)
         free = limits.free_bytes(self._settings.data)
         waiting = msgspec.structs.replace(state, oldest_received_at=self._waiting_since(state, min(passed.values())))
@@ -78,7 +79,16 @@ class Watch(threading.Thread):
 
     def ready(self) -> str | None:
         """Why no new events should be sent here; None when all is well."""
-        return self._gate.refusal or self._progress.stalled(time.monotonic())
+        return self._gate.refusal or self.stalled()
+
+    def stalled(self) -> str | None:
+        """The sentence for a layer that has work and does not move."""
+        return self._progress.stalled(time.monotonic())
+
+    def lacking_since(self) -> dict[str, int | None]:
+        """When the oldest batch came that each layer lacks, in microseconds since 1970; None where it lacks none."""
+        state = self._state
+        return {} if state is None else {name: self._waiting_since(state, seq) for name, seq in self._passed.items()}
 
     def gauges(self) -> dict[str, float]:
         """Backlog, lag and dead letters, for Prometheus."""

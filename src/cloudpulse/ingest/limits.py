@@ -43,6 +43,11 @@ class Gate:
         with self._lock:
             self._waiting -= events
 
+    @property
+    def waiting(self) -> int:
+        """Events whose requests have no answer yet."""
+        return self._waiting
+
 
 def refusal(state: LogState, free_bytes: int, settings: Settings, now_micros: int) -> str | None:
     """Why new events must be refused just now, as a sentence; None when there is room."""

@@ -34,10 +34,13 @@ if TYPE_CHECKING:
     from cloudpulse.ingest.sequencer import Deliver, Sequencer
     from cloudpulse.lake.commit import Lake
     from cloudpulse.lake.snapshot import SnapshotReader
+    from cloudpulse.ops.alarm_board import AlarmBoard
     from cloudpulse.ops.dead_letters import DeadLetterService
+    from cloudpulse.ops.history import HealthHistory
     from cloudpulse.ops.jobs import JobService
     from cloudpulse.ops.ledger import LedgerService
-    from cloudpulse.ports import AuditLog, Counters, DeadLetters, LogReader, Records
+    from cloudpulse.ops.workflows import WorkflowService
+    from cloudpulse.ports import AuditLog, Counters, DeadLetters, LogReader, Records, Warehouse
     from cloudpulse.serving.adhoc import SqlService
     from cloudpulse.serving.events import EventListService
     from cloudpulse.serving.lookup import EventLookup
@@ -86,6 +89,7 @@ class Serving:
     snapshots: SnapshotReader
     letters: DeadLetters
     records: Records
+    warehouse: Warehouse
 
 
 @dataclass
@@ -135,6 +139,9 @@ class ApiServices:
     ledger: LedgerService
     dead_letters: DeadLetterService
     jobs: JobService
+    workflows: WorkflowService
+    alarms: AlarmBoard
+    health_history: HealthHistory
     summaries: Callable[[dt.date], DailySummary]
     health: Health
     stopping: asyncio.Event
@@ -210,6 +217,7 @@ def serving(settings: Settings) -> Serving:
         snapshots=snapshots,
         letters=letters,
         records=records,
+        warehouse=warehouse,
     )
 
 
