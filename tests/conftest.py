@@ -14,7 +14,7 @@ LEAKS = pytest.StashKey[list[str]]()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One process runs all tests of a file, for they share servers; those that kill servers share none, and come first."""
+    """One process runs the tests of a file, which share servers; those that kill servers share none, and come first."""
     items.sort(key=lambda item: item.path.parent.name != "crash")
     for item in items:
         if item.path.parent.name != "crash":
