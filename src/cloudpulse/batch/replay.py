@@ -21,7 +21,7 @@ from cloudpulse.lake.bronze import BronzeFile
 from cloudpulse.lake.commit import Base, Lake, position_of
 from cloudpulse.lake.compaction import MAX_FILES, TARGET_BYTES
 from cloudpulse.lake.difference import Difference, Window, compare
-from cloudpulse.lake.rebuild import Partition, Scratch, gather, is_readable, read_rows, touching
+from cloudpulse.lake.rebuild import SCRATCH, Partition, Scratch, gather, is_readable, read_rows, touching
 from cloudpulse.lake.retired import retired_of
 from cloudpulse.lake.rewrite import merged, write_sorted
 from cloudpulse.lake.summaries import forget_summary
@@ -73,7 +73,7 @@ class Replay:
         with self._lake.lease, self._lake.undisturbed(days):
             for _ in range(TRIES):
                 base = self._lake.base()
-                with Scratch(self._data / "tmp" / "replay", base.metadata, base.io) as scratch:
+                with Scratch(self._data / SCRATCH, base.metadata, base.io) as scratch:
                     parts = self._examine(base, scratch, first, last, now)
                     pa.default_memory_pool().release_unused()
                     changed = [part for part in parts if part.is_changed]

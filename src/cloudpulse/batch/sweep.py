@@ -1,11 +1,13 @@
 """The job ``sweep``: files that a crash left behind, and that nothing names, go."""
 
 import datetime as dt
+import shutil
 from pathlib import Path
 from typing import Any
 
 from cloudpulse.lake import orphans
 from cloudpulse.lake.commit import Lake
+from cloudpulse.lake.rebuild import SCRATCH
 from cloudpulse.ports import Records
 from cloudpulse.settings import Settings
 
@@ -17,6 +19,7 @@ def sweep(settings: Settings, lake: Lake, records: Records, tail_folder: Path, n
     """
     data = settings.data.resolve()
     with lake.lease:
+        shutil.rmtree(data / SCRATCH, ignore_errors=True)
         due = now + dt.timedelta(seconds=settings.unlink_delay_seconds)
         done = {}
         for name, found in (

@@ -34,6 +34,9 @@ BUFFER_BYTES = 64 * 1024 * 1024
 FAN_IN = 4
 """So many files of the same hours are read side by side: each costs memory."""
 
+SCRATCH = Path("tmp") / "replay"
+"""Where a replay leaves files for a while, in the data folder."""
+
 Partition = tuple[dt.date, str]
 
 

@@ -58,7 +58,7 @@ def write_sorted(
 
 def merged(io: FileIO, files: Sequence[DataFile]) -> Iterator[pa.Table]:
     """All rows of files that are sorted by time, sorted by time, in pieces; a file is open only while its time is."""
-    share = BUFFER_BYTES // overlap(files)
+    share = BUFFER_BYTES // max(1, overlap(files))
     waiting = deque(sorted(files, key=parquet.time_bounds))
     cursors: list[_Cursor] = []
     try:
