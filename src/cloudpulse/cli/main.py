@@ -31,6 +31,7 @@ COMMANDS = {
     "restore": "restore",
     "dlq": "dead_letters",
     "jobs": "jobs",
+    "workflows": "workflows",
     "replay": "replay",
     "alarms": "alarms",
 }

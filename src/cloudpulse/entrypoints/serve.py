@@ -14,7 +14,8 @@ import threading
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import structlog
@@ -26,6 +27,9 @@ from cloudpulse.events.model import LAKE, SPEED, Position
 from cloudpulse.ops.dead_letters import DeadLetterService
 from cloudpulse.settings import Settings
 from cloudpulse.wiring import jobs, notices, trust, workflows
+
+if TYPE_CHECKING:
+    from cloudpulse.entrypoints.watch_folder import FolderWatch
 
 FATAL_EXIT = 70
 LAST_ANSWERS_SECONDS = 0.5
@@ -180,17 +184,23 @@ def pipeline(settings: Settings) -> None:
     stored = StoredBatches(parts.records, outbox, lambda: Position(state.journal, lake.stored()))
     gather = stored.look if outbox.wants("batch.stored") else None
     delivery = DeliveryLoop(outbox, notices.delivery(settings, outbox), wiring.utc_now, gather)
+    beside: list[FolderWatch | DeliveryLoop | JobLoop] = [*_folder_watch(settings), delivery, job_loop]
     _calm_collector()
-    for loop in loops:
-        loop.start()
-    job_loop.start()
-    delivery.start()
+    for thread in (*loops, *beside):
+        thread.start()
     ended.wait()
-    delivery.stop()
-    job_loop.stop()
-    for loop in loops:
-        loop.stop()
+    for thread in (*beside, *loops):
+        thread.stop()
     lake.commit()
+
+
+def _folder_watch(settings: Settings) -> "list[FolderWatch]":
+    """What watches the folder that the settings name, if any."""
+    from cloudpulse.entrypoints.watch_folder import FolderWatch
+
+    if not settings.watch_folder:
+        return []
+    return [FolderWatch(Path(settings.watch_folder), workflows.workflow_service(settings), time.monotonic)]
 
 
 def _server(app: Any, settings: Settings) -> Any:

@@ -188,7 +188,8 @@ class StepRunner:
                 raise UserError(f"Its process ended while it ran, {attempts - 1} tries in all.")
             output = self._functions[execution.workflow][name](execution, self._now())
         except Exception as exc:
-            log.error("a step failed", execution=execution_id, step=name, attempt=attempts, **told(exc))
+            tell = log.warning if isinstance(exc, UserError) else log.error
+            tell("a step failed", execution=execution_id, step=name, attempt=attempts, **told(exc))
             error = sentence(exc)
             self._executions.change(execution_id, lambda one: with_error(one, name, error))
             raise
