@@ -3,10 +3,10 @@
 import datetime as dt
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 import zstandard
@@ -21,8 +21,10 @@ from cloudpulse.ports import Records
 KIND = "bronze_files"
 PENDING = "bronze_pending"
 RETIRED = "bronze_retired"
+ERASED = "bronze_erased"
 DIGESTS = "bronze_digests"
 """Records kind: what each object holds, counted (see ``digests``), under the key of the object."""
+SUFFIX = ".ndjson.zst"
 LEVEL = 1
 """Level 3 takes half as long again, for the same size: 47.0 bytes an event."""
 PAGE = 1000
@@ -51,7 +53,12 @@ class BronzeFile(msgspec.Struct, frozen=True, kw_only=True, rename={"first": "fr
     @property
     def key(self) -> str:
         """Its key in the list: in the order of the journal, by the last batch."""
-        return f"{self.journal}:{self.last:020d}:{self.first:020d}"
+        return key_of(self.journal, self.first, self.last)
+
+
+def key_of(journal: str, first: int, last: int) -> str:
+    """The key of what holds batches ``first`` to ``last``."""
+    return f"{journal}:{last:020d}:{first:020d}"
 
 
 def plan(journal: str, batches: Sequence[Batch], now: int) -> list[tuple[BronzeFile, list[Batch]]]:
@@ -68,7 +75,7 @@ def _describe(journal: str, hour: int, batches: list[Batch], now: int) -> tuple[
     first, last = batches[0].seq, batches[-1].seq
     minutes = [count.minute for batch in batches for count in batch.digest]
     file = BronzeFile(
-        path=f"{folder}/{journal}-{first}-{last}.ndjson.zst",
+        path=f"{folder}/{journal}-{first}-{last}{SUFFIX}",
         journal=journal,
         first=first,
         last=last,
@@ -189,6 +196,33 @@ def retire(records: Records, data: Path, until: int, stored_before: int, due: dt
                 },
             )
     return gone
+
+
+def replace(
+    records: Records,
+    data: Path,
+    old: BronzeFile,
+    new: BronzeFile | None,
+    due: dt.datetime,
+    also: Mapping[str, Mapping[str, Any]],
+) -> None:
+    """List an object again without events that were erased, or no more, and have the old one unlinked at ``due``.
+
+    In the same step the events are counted by journal, and other documents (kind → key → document) are written.
+    """
+    gone = erased(records).get(old.journal, 0) + old.n - (new.n if new else 0)
+    documents: dict[str, Mapping[str, Any]] = {
+        ERASED: {old.journal: {"events": gone}},
+        garbage.KIND: garbage.documents([f"file://{data / old.path}"], due),
+    }
+    if new is not None:
+        documents[KIND] = _documents([new])
+    records.exchange({KIND: [old.key], DIGESTS: [old.key]}, {**documents, **also})
+
+
+def erased(records: Records) -> dict[str, int]:
+    """How many events of each journal were erased from objects."""
+    return {journal: document["events"] for journal, document in records.list(ERASED)}
 
 
 def retired(records: Records) -> dict[str, int]:

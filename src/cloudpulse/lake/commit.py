@@ -164,10 +164,10 @@ class Lake:
         garbage.remember(records, unnamed, now + self._unlink_delay)
         return garbage.unlink_due(records, self._table.io, now)
 
-    def orphans(self, now: dt.datetime) -> set[str]:
-        """Locations of old files in the table's folder that no version of the table names."""
+    def orphans(self, before: dt.datetime) -> set[str]:
+        """Locations of files in the table's folder, last written before a moment, that no version of it names."""
         folder = Path(local_path(self._table.location()))
-        found = orphans.old_lake_files(folder, now)
+        found = orphans.old_lake_files(folder, before)
         with self.lock:
             table = self._table.refresh()
             named = orphans.named_locations(table.metadata, table.metadata_location, table.io)

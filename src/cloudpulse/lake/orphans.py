@@ -24,7 +24,7 @@ _LAKE = re.compile(
     rf"|metadata/(snap-\d+-\d+-{_UUID}|{_UUID}-m\d+)\.avro"
     rf"|metadata/\d{{5,}}-{_UUID}\.metadata\.json"
 )
-_BRONZE = re.compile(r"(?P<journal>.+)-(?P<first>\d+)-(?P<last>\d+)\.ndjson\.zst")
+_BRONZE = re.compile(r"(?P<journal>.+)-(?P<first>\d+)-(?P<last>\d+)(\.[0-9a-f]{8})?\.ndjson\.zst")
 
 
 def named_locations(metadata: TableMetadata, metadata_location: str, io: FileIO) -> set[str]:
@@ -40,9 +40,9 @@ def named_locations(metadata: TableMetadata, metadata_location: str, io: FileIO)
     return named
 
 
-def old_lake_files(table_folder: Path, now: dt.datetime) -> set[str]:
+def old_lake_files(table_folder: Path, before: dt.datetime) -> set[str]:
     """Locations of what may be left of commits; list them before you ask what is named."""
-    found = _old(table_folder.rglob("*"), now)
+    found = _old(table_folder.rglob("*"), before)
     return {f"file://{path}" for path in found if _LAKE.fullmatch(path.relative_to(table_folder).as_posix())}
 
 
@@ -53,21 +53,23 @@ def without_named(found: set[str], named: set[str], table_folder: Path) -> set[s
     return found - named
 
 
-def unlisted_objects(data: Path, records: Records, now: dt.datetime) -> Iterator[str]:
+def unlisted_objects(data: Path, records: Records, before: dt.datetime) -> Iterator[str]:
     """Locations of bronze objects that are in no list."""
-    for path in _old((data / "bronze").rglob("*.ndjson.zst"), now):
+    for path in _old((data / "bronze").rglob(f"*{bronze.SUFFIX}"), before):
         match = _BRONZE.fullmatch(path.name)
         if match and not path.name.startswith("."):
-            key = f"{match['journal']}:{int(match['last']):020d}:{int(match['first']):020d}"
-            if not any(records.get(kind, key) for kind in (bronze.PENDING, bronze.KIND)):
+            key = bronze.key_of(match["journal"], int(match["first"]), int(match["last"]))
+            listed = [records.get(kind, key) for kind in (bronze.PENDING, bronze.KIND)]
+            # Another object of the same batches may have taken its place.
+            if not any(document and data / document["path"] == path for document in listed):
                 yield f"file://{path}"
 
 
-def temporary_files(data: Path, tail_folder: Path, now: dt.datetime) -> Iterator[str]:
+def temporary_files(data: Path, tail_folder: Path, before: dt.datetime) -> Iterator[str]:
     """Locations of files that never got their names."""
     patterns = [(data / "bronze", ".*.tmp"), (data / SUMMARIES, ".*.tmp"), (tail_folder, "*.tmp")]
     for folder, pattern in patterns:
-        yield from (f"file://{path}" for path in _old(folder.rglob(pattern), now))
+        yield from (f"file://{path}" for path in _old(folder.rglob(pattern), before))
 
 
 def hand_over(records: Records, found: Iterable[str], due: dt.datetime) -> list[str]:
@@ -78,12 +80,11 @@ def hand_over(records: Records, found: Iterable[str], due: dt.datetime) -> list[
     return new
 
 
-def _old(paths: Iterable[Path], now: dt.datetime) -> Iterator[Path]:
-    before = (now - MIN_AGE).timestamp()
+def _old(paths: Iterable[Path], before: dt.datetime) -> Iterator[Path]:
     for path in paths:
         try:
             status = path.lstat()
         except FileNotFoundError:
             continue
-        if path.is_file() and not path.is_symlink() and status.st_mtime < before:
+        if path.is_file() and not path.is_symlink() and status.st_mtime < before.timestamp():
             yield path

@@ -2,23 +2,30 @@
 
 import datetime as dt
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import cached_property
 from typing import Protocol
 
 import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
 from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.manifest import DataFile
 from pyiceberg.serializers import FromInputFile
 from pyiceberg.table.metadata import TableMetadata
 
 from cloudpulse.events.model import Position
+from cloudpulse.events.times import from_micros
 from cloudpulse.lake.catalog import lake_folder, metadata_location, open_catalog
 from cloudpulse.lake.commit import position_of
+from cloudpulse.lake.erased import erased_of
 from cloudpulse.lake.fileio import DurableFileIO, local_path
 from cloudpulse.lake.manifests import ManifestCache
 from cloudpulse.lake.parquet import partition_of, time_bounds
 from cloudpulse.lake.retired import Retired, retired_of
+from cloudpulse.lake.tables import SILVER
 from cloudpulse.settings import Settings
 
 _TRIES = 5
@@ -37,11 +44,12 @@ class LakeFile(msgspec.Struct, frozen=True):
 
 
 class Snapshot(msgspec.Struct, frozen=True, dict=True):
-    """One version of the lake; ``position`` is None while it is new."""
+    """One version of the lake; ``position`` is None while it is new. ``erased`` rows were erased from it."""
 
     position: Position | None
     files: tuple[LakeFile, ...]
     retired: Retired = Retired()
+    erased: int = 0
 
     @cached_property
     def rows(self) -> int:
@@ -104,7 +112,7 @@ class SnapshotReader:
             return EMPTY
         metadata: TableMetadata = FromInputFile.table_metadata(self._io.new_input(location))
         files = tuple(self._cache.files(metadata, self._io))
-        return Snapshot(position_of(metadata), files, retired_of(metadata))
+        return Snapshot(position_of(metadata), files, retired_of(metadata), erased_of(metadata).events)
 
 
 def _lake_file(file: DataFile) -> LakeFile:
@@ -119,3 +127,14 @@ def _lake_file(file: DataFile) -> LakeFile:
         min_timestamp=first,
         max_timestamp=last,
     )
+
+
+def read_between(files: Sequence[LakeFile], columns: Sequence[str], first: int, end: int) -> pa.Table:
+    """Some columns of the rows from ``first`` to before ``end`` (microseconds); row groups of other times are skipped."""
+    paths = [file.path for file in files if file.max_timestamp >= first and file.min_timestamp < end]
+    time = pc.field("timestamp")
+    wanted = (time >= from_micros(first)) & (time < from_micros(end))
+    if not paths:
+        return SILVER.empty_table().select(columns)
+    found = ds.dataset(paths, schema=SILVER, format="parquet").to_table(columns=list(columns), filter=wanted)
+    return found.cast(pa.schema([SILVER.field(name) for name in columns]))

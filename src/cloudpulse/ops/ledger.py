@@ -73,7 +73,7 @@ class LedgerReport(msgspec.Struct, frozen=True, kw_only=True):
 class Evidence(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """What the stores say. ``tail`` holds (seq, events) of the batches above the lake's position, ``letters`` the
     lake's dead letters without a next try up to the log's head, ``moved`` (place, journal, events). ``retired`` rows
-    went from silver by their age, and ``bronze_retired`` events of each journal from bronze.
+    went from silver by their age, ``erased`` ones by erasures, and ``bronze_gone`` events of each journal from bronze.
     """
 
     log: LogState
@@ -84,13 +84,19 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     bronze: Sequence[BronzeFile]
     moved: Sequence[tuple[str, str, int]]
     retired: int = 0
-    bronze_retired: Mapping[str, int] = {}
+    erased: int = 0
+    bronze_gone: Mapping[str, int] = {}
 
     @cached_property
     def covered(self) -> int:
-        """Events in bronze; what went by its age counts as if it were there, for silver and bronze differ in time."""
+        """Events in bronze; what has gone counts as if it were there, for it leaves silver at another time."""
         held = sum(file.n for file in self.bronze if self.is_passed(file.journal, file.last))
-        return held + sum(self.bronze_retired.values())
+        return held + sum(self.bronze_gone.values())
+
+    @property
+    def passed(self) -> int:
+        """Events in silver, with those that have gone."""
+        return self.stored + self.retired + self.erased
 
     @property
     def lake_seq(self) -> int:
@@ -109,8 +115,8 @@ def balance(evidence: Evidence) -> Ledger:
     earlier = sum(file.n for file in evidence.bronze if file.journal != now)
     earlier += sum(n for position, n in letters if position.journal != now)
     earlier += sum(n for _, journal, n in evidence.moved if journal != now)
-    earlier += sum(n for journal, n in evidence.bronze_retired.items() if journal != now)
-    moved = Counter({"retired": evidence.retired})
+    earlier += sum(n for journal, n in evidence.bronze_gone.items() if journal != now)
+    moved = Counter({"retired": evidence.retired, "erased": evidence.erased})
     for place, _, n in evidence.moved:
         moved[place] += n
     return Ledger(
@@ -134,7 +140,7 @@ def check(evidence: Evidence, findings: Sequence[str] | None = None) -> LedgerRe
         journal=evidence.log.journal,
         head=evidence.log.head,
         lake_position=evidence.lake_seq,
-        unlisted=ledger.missing + ledger.stored + ledger.retired - evidence.covered,
+        unlisted=ledger.missing + evidence.passed - evidence.covered,
     )
 
 
@@ -144,9 +150,8 @@ def _gaps(evidence: Evidence, ledger: Ledger) -> list[str]:
         gaps.append(f"{ledger.missing} of {ledger.accepted} accepted events are nowhere to be found.")
     if ledger.missing < 0:
         gaps.append(f"{-ledger.missing} events are held that were never accepted, or are held twice.")
-    stored = evidence.stored + evidence.retired
-    if evidence.covered != stored:
-        gaps.append(f"Bronze lists {evidence.covered} events and silver holds {stored}: they must be equal.")
+    if evidence.covered != evidence.passed:
+        gaps.append(f"Bronze lists {evidence.covered} events and silver holds {evidence.passed}: they must be equal.")
     return gaps
 
 
@@ -204,7 +209,8 @@ class LedgerService:
             letters=self._open_letters(state.head),
             bronze=bronze.listed(self._records),
             retired=snapshot.retired.events,
-            bronze_retired=bronze.retired(self._records),
+            erased=snapshot.erased,
+            bronze_gone=Counter(bronze.retired(self._records)) + Counter(bronze.erased(self._records)),
             moved=[(*key.split(":", 1), document["events"]) for key, document in self._records.list(KIND)],
         )
 

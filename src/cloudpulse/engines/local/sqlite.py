@@ -11,7 +11,7 @@ from typing import Any
 from cloudpulse.errors import StoreError
 
 BUSY_TIMEOUT_SECONDS = 5.0
-EMPTY_TRIES = 100
+EMPTY_TRIES = 10
 EMPTY_PAUSE_SECONDS = 0.05
 
 
