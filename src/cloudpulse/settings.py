@@ -3,6 +3,7 @@
 A process reads it again on SIGHUP. Every field is documented in ``docs/settings.md``.
 """
 
+import base64
 import os
 import re
 import tomllib
@@ -235,6 +236,8 @@ def _check_notices(settings: Settings) -> None:
     """The same for where notices go; no sentence shows what may hold a password."""
     if settings.webhook_url and not _is_url(settings.webhook_url, "http", "https"):
         raise SettingError("bad setting: webhook_url must be an http or https URL.")
+    if settings.webhook_secret.startswith("whsec_") and not _is_base64(settings.webhook_secret.removeprefix("whsec_")):
+        raise SettingError("bad setting: webhook_secret must have base64 after whsec_.")
     if settings.smtp_url and not _is_url(settings.smtp_url, "smtp", "smtps"):
         raise SettingError(
             "bad setting: smtp_url must be as smtp://user:password@host:587, or smtps://user:password@host."
@@ -252,6 +255,13 @@ def _is_url(url: str, *schemes: str) -> bool:
     try:
         parts = urlsplit(url)
         return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def _is_base64(text: str) -> bool:
+    try:
+        return bool(base64.b64decode(text, validate=True))
     except ValueError:
         return False
 

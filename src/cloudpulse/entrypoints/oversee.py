@@ -52,8 +52,9 @@ class Overseer(threading.Thread):
 
     def run(self) -> None:
         """Look until ``stop``."""
-        while not self._ended.wait(EVERY_SECONDS):
+        while not self._ended.is_set():
             self.look()
+            self._ended.wait(EVERY_SECONDS)
 
     def stop(self) -> None:
         """End after the look under way, and keep what it has seen."""

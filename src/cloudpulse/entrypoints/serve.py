@@ -82,7 +82,7 @@ async def api(settings: Settings, listener: int) -> None:
     overseen = notices.overseen(settings, serving)
     services = _services(settings, ingest, serving, watch, letters, overseen)
     rotate_loop = RotateLoop(services.jobs)
-    see_rare = partial(notices.see_rare, settings, serving, overseen.records, services.jobs)
+    see_rare = partial(notices.see_rare, settings, serving, overseen.records, services.jobs, services.workflows)
     overseer = Overseer(settings, overseen, watch, ingest.gate, see_rare, wiring.utc_now)
     delivery = DeliveryLoop(overseen.outbox, notices.delivery(settings, overseen.outbox), wiring.utc_now)
     watch.look()

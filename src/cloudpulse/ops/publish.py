@@ -44,7 +44,7 @@ class Outbox:
         self._told = told
         self._now = now
         self._lock = threading.Lock()
-        self._number = 0
+        self._number = max((int(key.partition(":")[0]) for key, _ in records.list(OUTBOX)), default=0)
         self._filling: dict[str, tuple[str, Message]] = {}
         self.changed = threading.Event()
 
@@ -60,7 +60,7 @@ class Outbox:
         made_at = rfc3339(self._now())
         self._number += 1  # the callers of one kind are one thread, or hold the lock
         return {
-            f"{made_at}:{self._number:09d}:{target}": msgspec.to_builtins(
+            f"{self._number:020d}:{target}": msgspec.to_builtins(
                 Message(id=f"{kind}:{name}", kind=kind, target=target, made_at=made_at, data=dict(data))
             )
             for target in self._told.get(kind, ())

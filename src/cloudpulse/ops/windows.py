@@ -19,6 +19,7 @@ KIND = "windows"
 SETTLE = 1
 """Minutes after its end in which the live layer waits for events of a window that are on their way."""
 SETTLE_LAKE = dt.timedelta(minutes=2)
+REMEMBERED = 3 * MINUTES
 GIVE_UP = 24 * 60
 LIMITS = Limits(rows=1, seconds=20.0)
 
@@ -54,10 +55,11 @@ class WindowBook:
             self._next += MINUTES
         open_start = start_of(minute_of(now))
         findings = self._judge(self._live(open_start), is_whole=False)
-        last = self._windows.get(self._next - MINUTES)
+        # After a restart the newest whole window may be one before the last.
+        last = max((start for start in self._windows if start >= open_start - REMEMBERED), default=None)
         if last is None:
             return findings
-        whole = self._judge(last)
+        whole = self._judge(self._windows[last])
         return {name: max(found, findings.get(name, found), key=_value) for name, found in whole.items()}
 
     def judge(self, now: dt.datetime, lake_lacks_since: dt.datetime) -> Findings:

@@ -18,9 +18,12 @@ if TYPE_CHECKING:
     from cloudpulse.ops.publish import Outbox
     from cloudpulse.ops.readings import Rare
     from cloudpulse.ops.windows import WindowBook
+    from cloudpulse.ops.workflows import WorkflowService
     from cloudpulse.ports import Channel, Records, Target
 
 ALARMS_FILE = "alarms.db"
+A_DAY = dt.timedelta(days=1)
+MOST_FAILED = 100
 
 
 class Overseen(NamedTuple):
@@ -77,8 +80,11 @@ def delivery(settings: Settings, messages: Outbox) -> Delivery:
     return Delivery(messages, channels)
 
 
-def see_rare(settings: Settings, parts: Serving, own: Records, jobs: JobService, now: dt.datetime) -> Rare:
+def see_rare(
+    settings: Settings, parts: Serving, own: Records, jobs: JobService, workflows: WorkflowService, now: dt.datetime
+) -> Rare:
     """What is looked at once a minute."""
+    from cloudpulse.events.times import parse
     from cloudpulse.ops import starts
     from cloudpulse.ops.readings import Rare
     from cloudpulse.ops.reconciliation import Reports
@@ -86,7 +92,9 @@ def see_rare(settings: Settings, parts: Serving, own: Records, jobs: JobService,
 
     backup = newest_backup(settings.data)
     reports = [report for report in Reports(parts.records).newest(1) if report.status == "diverged"]
+    failed = workflows.history(None, "failed", limit=MOST_FAILED)
     return Rare(
+        failed_executions=sum(parse(one.requested_at) > now - A_DAY for one in failed),
         failed_jobs=[state.name for state in jobs.states() if state.failures],
         starts={"api": starts.within_an_hour(own, now), "pipeline": starts.within_an_hour(parts.records, now)},
         diverged=f"{reports[0].left} divergences are left." if reports else None,

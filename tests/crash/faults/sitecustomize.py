@@ -63,6 +63,8 @@ CONSTANTS: dict[str, dict[str, Any]] = {
     "cloudpulse.entrypoints.run_jobs": {"DELAY_SECONDS": 0.1, "PACE_SECONDS": 0.1},
     "cloudpulse.entrypoints.watch": {"EVERY_SECONDS": 0.5, "FLUSH_SECONDS": 1.0},
     "cloudpulse.entrypoints.consume": {"REAP_SECONDS": 0.1},
+    "cloudpulse.entrypoints.oversee": {"EVERY_SECONDS": 0.3, "RARE_SECONDS": 1.0},
+    "cloudpulse.ops.deliver": {"FIRST_WAIT_SECONDS": 0.1},
 }
 """Many deaths and many flushes in a short time."""
 
