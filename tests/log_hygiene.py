@@ -65,6 +65,7 @@ NOT_PERSONAL = frozenset(
         "source",
         "timestamp",
         "token_type",
+        "type",
         "tz",
     }
 )

@@ -1,5 +1,8 @@
 """Real receivers of messages for the tests: a web server and a mail server, which do what they are told."""
 
+import base64
+import hashlib
+import hmac
 import json
 import socketserver
 import threading
@@ -21,20 +24,31 @@ class Post(NamedTuple):
         return json.loads(self.body)
 
 
+def is_signed(secret: str, post: Post) -> bool:
+    """What a receiver checks (Standard Webhooks)."""
+    text = f"{post.headers['webhook-id']}.{post.headers['webhook-timestamp']}.".encode() + post.body
+    expected = base64.b64encode(hmac.new(secret.encode(), text, hashlib.sha256).digest()).decode()
+    return hmac.compare_digest(f"v1,{expected}", post.headers["webhook-signature"])
+
+
 class Hook:
-    """Remembers what was posted. ``answers`` are the next statuses, 200 when there are no more; 0 answers never."""
+    """Remembers what was posted. ``answers`` are the next statuses, of one ``kind`` of message if it is given; 200 when
+    there are no more, 0 answers never.
+    """
 
     def __init__(self) -> None:
         self.posts: list[Post] = []
         self.taken: list[Any] = []
         self.answers: list[int] = []
+        self.kind = ""
         self.headers: dict[str, str] = {}
         self.url = ""
         self.ended = threading.Event()
 
     def handle(self, post: Post) -> int:
         self.posts.append(post)
-        status = self.answers.pop(0) if self.answers else 200
+        is_meant = self.answers and self.kind in ("", post.message["type"])
+        status = self.answers.pop(0) if is_meant else 200
         if status == 200:
             self.taken.append(post.message)
         return status

@@ -1,3 +1,4 @@
+import asyncio
 import datetime as dt
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -26,10 +27,17 @@ from cloudpulse.auth.users import UserService
 from cloudpulse.auth.verify import Verifier
 from cloudpulse.auth.write_keys import WriteKeyService
 from cloudpulse.engines.local.audit_log import FileAuditLog
+from cloudpulse.engines.local.executions import SqliteExecutions
 from cloudpulse.engines.local.jobs import SqliteJobs
+from cloudpulse.engines.local.records import SqliteRecords
 from cloudpulse.engines.local.secrets import SqliteSecrets
 from cloudpulse.errors import Overloaded
+from cloudpulse.ops.alarm_board import AlarmBoard
+from cloudpulse.ops.history import HealthHistory
 from cloudpulse.ops.jobs import JobService
+from cloudpulse.ops.publish import Outbox
+from cloudpulse.ops.uploads import Uploads
+from cloudpulse.ops.workflows import WorkflowService
 from cloudpulse.serving.summaries import find_summary
 from cloudpulse.settings import Settings
 
@@ -92,8 +100,22 @@ def runs(tmp_path) -> Iterator[SqliteJobs]:
 
 
 @pytest.fixture
-def services(tmp_path, secrets, runs) -> SimpleNamespace:
-    settings = Settings(data=tmp_path, max_body_bytes=100_000)
+def executions(tmp_path) -> Iterator[SqliteExecutions]:
+    executions = SqliteExecutions(tmp_path)
+    yield executions
+    executions.close()
+
+
+@pytest.fixture
+def alarm_records(tmp_path) -> Iterator[SqliteRecords]:
+    records = SqliteRecords(tmp_path / "alarms.db")
+    yield records
+    records.close()
+
+
+@pytest.fixture
+def services(tmp_path, secrets, runs, executions, alarm_records) -> SimpleNamespace:
+    settings = Settings(data=tmp_path, max_body_bytes=100_000, min_free_bytes=0)
     clock = SimpleNamespace(now=1_800_000_000)
     tokens = TokenService(secrets, settings, lambda: clock.now)
     user_tokens = UserTokens(secrets, settings, lambda: clock.now)
@@ -102,6 +124,10 @@ def services(tmp_path, secrets, runs) -> SimpleNamespace:
     audit_log = FileAuditLog(tmp_path / "audit.ndjson")
     signers = {"signing": tokens, "user_signing": user_tokens}
     files = SecretFiles(tmp_path / "client-secrets")
+
+    def now() -> dt.datetime:
+        return dt.datetime.fromtimestamp(clock.now, dt.UTC)
+
     return SimpleNamespace(
         settings=settings,
         clock=clock,
@@ -116,9 +142,14 @@ def services(tmp_path, secrets, runs) -> SimpleNamespace:
         limits=TokenBuckets(lambda: clock.now),
         sign_ins=SignInThrottle(settings.sign_ins_per_minute, lambda: clock.now),
         audit=audit_log,
-        now=lambda: dt.datetime.fromtimestamp(clock.now, dt.UTC),
-        jobs=JobService(runs, lambda: dt.datetime.fromtimestamp(clock.now, dt.UTC), {"rotate": lambda *_: None}),
+        now=now,
+        jobs=JobService(runs, now, {"rotate": lambda *_: None}),
+        alarms=AlarmBoard(alarm_records, settings, Outbox(alarm_records, {}, now)),
+        health_history=HealthHistory(alarm_records),
+        workflows=WorkflowService(executions, Uploads(settings), lambda: dt.datetime.fromtimestamp(clock.now, dt.UTC)),
         summaries=partial(find_summary, tmp_path),
+        event_feed=None,
+        stopping=asyncio.Event(),
         health=StubHealth(),
     )
 
