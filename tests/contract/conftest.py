@@ -9,6 +9,7 @@ from cloudpulse.engines.local.audit_log import FileAuditLog
 from cloudpulse.engines.local.counters import SqliteCounters
 from cloudpulse.engines.local.dead_letters import SqliteDeadLetters
 from cloudpulse.engines.local.event_log import SqliteEventLog, SqliteLogReader
+from cloudpulse.engines.local.executions import SqliteExecutions
 from cloudpulse.engines.local.id_index import RocksIdIndex
 from cloudpulse.engines.local.isolated import IsolatedWarehouse
 from cloudpulse.engines.local.jobs import SqliteJobs
@@ -20,6 +21,7 @@ from cloudpulse.ports import (
     Counters,
     DeadLetters,
     EventLog,
+    Executions,
     IdIndex,
     Jobs,
     LogReader,
@@ -108,3 +110,10 @@ def audit_file(tmp_path: Path) -> Path:
 @pytest.fixture
 def audit_log(engine: str, audit_file: Path) -> AuditLog:
     return {"local": FileAuditLog}[engine](audit_file)
+
+
+@pytest.fixture
+def executions(engine: str, tmp_path: Path) -> Iterator[Executions]:
+    store = {"local": SqliteExecutions}[engine](tmp_path)
+    yield store
+    store.close()

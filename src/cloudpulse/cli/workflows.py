@@ -4,6 +4,7 @@ import hashlib
 import time
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 
@@ -45,7 +46,7 @@ def list_(
 def show(execution_id: Id, as_json: AsJson = False, data: Data = None, url: Url = None, token: Token = None) -> None:
     """Show one execution, step by step."""
     with connect(load({"data": data}), url, token) as server:
-        execution = server.get(f"/v1/workflows/{execution_id}")
+        execution = server.get(_path(execution_id))
     if as_json:
         print_json(execution)
     else:
@@ -76,7 +77,7 @@ def run(
         **({"Content-Encoding": kind[1]} if kind[1] else {}),
     }
     with connect(load({"data": data}), url, token) as server:
-        started = server.request("POST", f"/v1/workflows/{name}", content=content, headers=headers).json()
+        started = server.request("POST", _path(name), content=content, headers=headers).json()
         _report(_await_end(server, started), as_json)
 
 
@@ -84,8 +85,12 @@ def run(
 def retry(execution_id: Id, as_json: AsJson = False, data: Data = None, url: Url = None, token: Token = None) -> None:
     """Take an execution that has failed up again, and wait for its end; exit 1 when it fails again."""
     with connect(load({"data": data}), url, token) as server:
-        started = server.request("POST", f"/v1/workflows/{execution_id}/retry").json()
+        started = server.request("POST", _path(execution_id) + "/retry").json()
         _report(_await_end(server, started), as_json)
+
+
+def _path(name: str) -> str:
+    return f"/v1/workflows/{quote(name, safe='')}"
 
 
 def _content(file: Path) -> bytes:

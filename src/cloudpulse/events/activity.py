@@ -73,7 +73,7 @@ def entries(stream: BinaryIO, kind: Format, seed: str, at: dt.datetime, max_byte
     The same upload always gives the same events: ids that are missing follow from ``seed`` and index, times are
     ``at``. Raises ``UserError`` for JSON that cannot be read as a whole, which may have ``max_bytes``.
     """
-    for index, item in _lines(stream) if kind == "ndjson" else _elements(stream, max_bytes):
+    for index, item in items(stream, kind, max_bytes):
         if isinstance(item, InvalidEvent):
             yield index, item
             continue
@@ -83,6 +83,11 @@ def entries(stream: BinaryIO, kind: Format, seed: str, at: dt.datetime, max_byte
             yield index, invalid
         except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as exc:
             yield index, explain(exc)
+
+
+def items(stream: BinaryIO, kind: Format, max_bytes: int) -> Iterator[Item]:
+    """(index, JSON as it was sent) of an upload; raises ``UserError`` as ``entries`` does."""
+    return _lines(stream) if kind == "ndjson" else _elements(stream, max_bytes)
 
 
 def _lines(stream: BinaryIO) -> Iterator[Item]:

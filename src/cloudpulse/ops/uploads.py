@@ -5,7 +5,7 @@ import io
 import os
 import shutil
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -13,12 +13,14 @@ from typing import BinaryIO, cast
 import msgspec
 import zstandard
 
-from cloudpulse.errors import DiskFull, NotFound, StoreError
-from cloudpulse.events.activity import Format
+from cloudpulse.errors import DiskFull, NotFound, StoreError, TooLarge, UserError
+from cloudpulse.events.activity import Format, Item, items
 from cloudpulse.lake.fileio import make_directory, sync_directory
+from cloudpulse.settings import Settings
 
 FOLDER = "ingest"
 READ_BYTES = 1 << 20
+LEFT_SECONDS = 600
 _DAY = "yyyy=%Y/mm=%m/dd=%d"
 
 
@@ -32,20 +34,24 @@ class RawCopy(msgspec.Struct, frozen=True):
 class Uploads:
     """The raw copies of one data folder."""
 
-    def __init__(self, data: Path, min_free_bytes: int) -> None:
-        self._data = data
-        self._min_free_bytes = min_free_bytes
+    def __init__(self, settings: Settings) -> None:
+        self._data = settings.data
+        self._min_free_bytes = settings.min_free_bytes
+        self._max_json_bytes = settings.max_body_bytes
 
     def keep(self, execution_id: str, kind: Format, chunks: Iterable[bytes], now: dt.datetime) -> RawCopy:
-        """Write a raw copy, which is whole and survives a power cut on return. Raises ``DiskFull`` or ``StoreError``.
+        """Write a raw copy, which is whole and survives a power cut on return. Keeping the same one again on the same
+        day replaces it.
 
-        Keeping the same one again on the same day replaces it.
+        Raises ``DiskFull``, ``StoreError``, or ``TooLarge`` for JSON that nobody could read as a whole.
         """
-        path = Path(FOLDER, now.strftime(_DAY), f"{execution_id}.{kind}.zst")
+        return self._keep(Path(FOLDER, now.strftime(_DAY), f"{execution_id}.{kind}.zst"), kind, chunks)
+
+    def _keep(self, path: Path, kind: Format, chunks: Iterable[bytes]) -> RawCopy:
         temporary = (self._data / path).with_name(f".{uuid.uuid4().hex}.tmp")
         try:
             make_directory(temporary.parent)
-            size = self._write(temporary, chunks)
+            size = self._write(temporary, kind, chunks)
             os.replace(temporary, self._data / path)
             sync_directory(temporary.parent)
         except OSError as exc:
@@ -76,19 +82,58 @@ class Uploads:
                 shutil.rmtree(folder)
         return removed
 
+    def erase(self, is_theirs: Callable[[bytes], bool], now: dt.datetime) -> int:
+        """Blank every event that is somebody's, in all raw copies; returns how many those were. All others stay, with
+        the index that they have. ``is_theirs`` gets JSON as it was sent, valid or not.
+        """
+        for path in self._data.glob(f"{FOLDER}/*/*/*/.*.tmp"):  # left by a crash, unless somebody writes there
+            if now.timestamp() - path.stat().st_mtime > LEFT_SECONDS:
+                path.unlink()
+        return sum(self._erase_in(path, is_theirs) for path in self.paths())
+
+    def _erase_in(self, path: str, is_theirs: Callable[[bytes], bool]) -> int:
+        kind: Format = "ndjson" if path.endswith(".ndjson.zst") else "json"
+        found = [index for index, item in self._items(path, kind) if not isinstance(item, bytes) or is_theirs(item)]
+        if found:
+            self._keep(Path(path), kind, self._blanked(path, kind, frozenset(found)))
+        return len(found)
+
+    def _items(self, path: str, kind: Format) -> Iterator[Item]:
+        """What a raw copy holds, piece by piece; what cannot be told apart is one piece."""
+        try:
+            with self.open(path) as stream:
+                yield from items(stream, kind, self._max_json_bytes)
+        except UserError:
+            with self.open(path) as stream:
+                yield 0, stream.read()
+
+    def _blanked(self, path: str, kind: Format, gone: frozenset[int]) -> Iterator[bytes]:
+        kept = ((index, item) for index, item in self._items(path, kind) if isinstance(item, bytes))
+        if kind == "json":
+            yield b"[%s]" % b",".join(b"null" if index in gone else item for index, item in kept)
+            return
+        line = 0
+        for index, item in kept:
+            yield b"\n" * (index - line)
+            line = index
+            if index not in gone:
+                yield item.rstrip(b"\n")
+
     def _days(self) -> Iterator[tuple[Path, dt.date]]:
         root = self._data / FOLDER
         for folder in root.glob("yyyy=*/mm=*/dd=*"):
             with suppress(ValueError):  # none of ours
                 yield folder, dt.datetime.strptime(str(folder.relative_to(root)), _DAY).date()
 
-    def _write(self, path: Path, chunks: Iterable[bytes]) -> int:
+    def _write(self, path: Path, kind: Format, chunks: Iterable[bytes]) -> int:
         size = 0
         with path.open("wb") as file, zstandard.ZstdCompressor(level=3).stream_writer(file, closefd=False) as writer:
             for chunk in chunks:
                 if shutil.disk_usage(self._data).free < self._min_free_bytes:
                     raise DiskFull("The disk of the data folder is too full to keep the upload: free some space.")
                 size += writer.write(chunk)
+                if kind == "json" and size > self._max_json_bytes:
+                    raise TooLarge(f"JSON may have {self._max_json_bytes} bytes (max_body_bytes): write it as NDJSON.")
             writer.flush(zstandard.FLUSH_FRAME)
             file.flush()
             os.fsync(file.fileno())

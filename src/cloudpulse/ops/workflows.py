@@ -18,7 +18,7 @@ from cloudpulse.events.activity import Format
 from cloudpulse.events.times import rfc3339
 from cloudpulse.ops.uploads import Uploads
 from cloudpulse.ports import Execution, Executions, JobStatus, StepRun
-from cloudpulse.telemetry import Labelled, sentence, told
+from cloudpulse.telemetry import sentence, told
 
 INGEST = "ingest"
 MAX_ATTEMPTS = 10
@@ -120,14 +120,6 @@ class WorkflowService:
         """The newest executions, newest first. Raises ``NotFound`` for an unknown workflow."""
         name = find(workflow).name if workflow is not None else None
         return self._executions.history(name, (status,) if status else (), limit)
-
-    def gauges(self) -> dict[str, Labelled]:
-        """For Prometheus: executions in the history that have failed, and those that have not ended."""
-        open_or_failed = self._executions.history(statuses=("waiting", "running", "failed"))
-        counts = dict.fromkeys(("waiting", "running", "failed"), 0.0)
-        for execution in open_or_failed:
-            counts[execution.status] += 1
-        return {"workflow_executions": Labelled("status", counts)}
 
     def _start(self, workflow: Workflow, execution_id: str, upload: Upload, fingerprint: str | None) -> Execution:
         started_at = self._now()

@@ -33,7 +33,7 @@ def uploads(settings: Settings) -> Uploads:
     """The raw copies of a data folder."""
     from cloudpulse.ops.uploads import Uploads
 
-    return Uploads(settings.data, settings.min_free_bytes)
+    return Uploads(settings)
 
 
 def workflow_service(settings: Settings) -> WorkflowService:

@@ -16,6 +16,7 @@ CONCURRENCY = 4
 TRIES = 5
 RETRY_SECONDS = 1.0
 BACKOFF = 4.0
+POLL_SECONDS = 1.0
 STORE_SECONDS = 5.0
 
 log = structlog.get_logger(__name__)
@@ -40,8 +41,9 @@ class Steps(Protocol):
 class DbosWorkflows:
     """Takes executions from the line and runs them, beside the jobs; DBOS keeps ids alone."""
 
-    def __init__(self, steps: Steps, retry_seconds: float = RETRY_SECONDS) -> None:
+    def __init__(self, steps: Steps, retry_seconds: float = RETRY_SECONDS, poll_seconds: float = POLL_SECONDS) -> None:
         self._steps = steps
+        self._poll_seconds = poll_seconds
         self._options: Any = {
             "name": "step",
             "retries_allowed": True,
@@ -58,7 +60,8 @@ class DbosWorkflows:
 
     def open(self) -> None:
         """Open the queue, when DBOS was launched."""
-        DBOS.register_queue(QUEUE, worker_concurrency=CONCURRENCY, on_conflict="always_update")
+        options: Any = {"worker_concurrency": CONCURRENCY, "polling_interval_sec": self._poll_seconds}
+        DBOS.register_queue(QUEUE, on_conflict="always_update", **options)
 
     def hand_over(self) -> None:
         """Give DBOS the executions that have come into the line; one that it has already is not run twice."""
