@@ -95,6 +95,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     max_batch_events: Positive = 10_000
     max_waiting_events: Positive = 200_000
     max_connections: Positive = 2_000
+    max_event_streams: Positive = 100
     max_buffered_bytes: Positive = 256 * MIB
     header_timeout_seconds: Positive = 10
     body_timeout_seconds: Positive = 60

@@ -1,4 +1,3 @@
-import asyncio
 import datetime as dt
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -148,8 +147,6 @@ def services(tmp_path, secrets, runs, executions, alarm_records) -> SimpleNamesp
         health_history=HealthHistory(alarm_records),
         workflows=WorkflowService(executions, Uploads(settings), lambda: dt.datetime.fromtimestamp(clock.now, dt.UTC)),
         summaries=partial(find_summary, tmp_path),
-        event_feed=None,
-        stopping=asyncio.Event(),
         health=StubHealth(),
     )
 

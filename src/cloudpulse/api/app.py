@@ -15,6 +15,7 @@ from cloudpulse.api.dead_letters import dead_letter_routes
 from cloudpulse.api.docs import UnionRows, docs_routes, openapi_config
 from cloudpulse.api.errors import render
 from cloudpulse.api.event_list import event_list_routes
+from cloudpulse.api.event_stream import EventStreams, event_stream_routes
 from cloudpulse.api.frame import Frame
 from cloudpulse.api.health import health_routes
 from cloudpulse.api.health_history import health_history_routes
@@ -40,6 +41,7 @@ ROUTES: list[ControllerRouterHandler] = [
     *ingest_routes,
     *lookup_routes,
     *event_list_routes,
+    *event_stream_routes,
     *activity_routes,
     *query_routes,
     *sql_routes,
@@ -65,9 +67,15 @@ ROUTES: list[ControllerRouterHandler] = [
 
 def create_app(services: Any) -> Litestar:
     """The application over ``services``, which its handlers find at ``request.app.state.services``."""
+    state = {
+        "services": services,
+        "hashing": ConcurrencyLimit(),
+        "statements": ConcurrencyLimit(BUSY),
+        "event_streams": EventStreams(services),
+    }
     app = Litestar(
         ROUTES,
-        state=State({"services": services, "hashing": ConcurrencyLimit(), "statements": ConcurrencyLimit(BUSY)}),
+        state=State(state),
         exception_handlers={HTTPException: render, Exception: render},
         openapi_config=openapi_config,
         plugins=[UnionRows()],

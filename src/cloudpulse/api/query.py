@@ -53,7 +53,7 @@ async def run_query(
     user_id: Exact = None,
 ) -> QueryAnswer:
     """Counts, series, sessions, errors, breakdowns or uniques of a range of days, up to the last second."""
-    _refuse_unknown(request)
+    refuse_unknown(request, _PARAMETERS)
     filters = {name: request.query_params[name] for name in FILTERS if name in request.query_params}
     asked = QueryRequest(
         query_type=query_type,
@@ -70,11 +70,11 @@ async def run_query(
     return await while_wanted(request, lambda gone: queries.run(asked, gone))
 
 
-def _refuse_unknown(request: Request[Any, Any, Any]) -> None:
+def refuse_unknown(request: Request[Any, Any, Any], known: frozenset[str]) -> None:
     """A misspelt filter must not widen the answer."""
-    unknown = sorted(set(request.query_params) - _PARAMETERS)
+    unknown = sorted(set(request.query_params) - known)
     if unknown:
-        raise InvalidParameter(f"Unknown parameter {unknown[0]!r}; use {', '.join(sorted(_PARAMETERS))}.")
+        raise InvalidParameter(f"Unknown parameter {unknown[0]!r}; use {', '.join(sorted(known))}.")
 
 
 query_routes = [run_query]

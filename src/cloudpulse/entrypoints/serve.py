@@ -26,7 +26,7 @@ from cloudpulse.entrypoints.supervise import SETTINGS_VARIABLE
 from cloudpulse.events.model import LAKE, SPEED, Position
 from cloudpulse.ops.dead_letters import DeadLetterService
 from cloudpulse.settings import Settings
-from cloudpulse.wiring import jobs, notices, trust, workflows
+from cloudpulse.wiring import jobs, notices, streams, trust, workflows
 
 if TYPE_CHECKING:
     from cloudpulse.entrypoints.watch_folder import FolderWatch
@@ -108,7 +108,6 @@ def _services(
 ) -> wiring.ApiServices:
     from cloudpulse.auth.throttle import SignInThrottle, TokenBuckets
     from cloudpulse.entrypoints.first_login import make_first_login
-    from cloudpulse.serving.lookup import EventLookup
     from cloudpulse.serving.summaries import find_summary
 
     clients, users = trust.local_clients(settings), trust.local_users(settings)
@@ -134,10 +133,9 @@ def _services(
         query=serving.query,
         sql=serving.sql,
         realtime=serving.realtime,
-        lookup=EventLookup(
-            settings.data, ingest.index, serving.reader, serving.snapshots, serving.records, serving.letters
-        ),
+        lookup=wiring.event_lookup(settings, ingest, serving),
         event_list=serving.event_list,
+        event_feed=streams.event_feed(settings, serving),
         ledger=serving.ledger,
         dead_letters=letters,
         jobs=jobs.job_service(settings, rotation),

@@ -2,10 +2,11 @@
 
 import base64
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
+import pyarrow as pa
 
 from cloudpulse.errors import InvalidParameter
 from cloudpulse.events.model import EVENT_TYPES, EventType, Source
@@ -17,10 +18,10 @@ from cloudpulse.serving.request import Plan, calendar_of, limit_of, one_of
 from cloudpulse.settings import Settings
 
 DEFAULT_LIMIT = 50
-_COLUMNS = (
+_FIELDS = (
     "event_type",
     "event_name",
-    "epoch_us(received_at)",
+    "received_at",
     "app",
     "source",
     "session_id",
@@ -28,6 +29,9 @@ _COLUMNS = (
     "properties",
     *sql.METADATA,
 )
+_COLUMNS = tuple("epoch_us(received_at)" if name == "received_at" else name for name in _FIELDS)
+_LISTED = ("timestamp", "event_id", *_FIELDS)
+_TIMES = ("timestamp", "received_at")
 
 
 class EventsRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,6 +104,12 @@ class EventListService:
             filters=tuple((name, value) for name, value in filters.items() if value is not None),
             before=_position(request.cursor) if request.cursor else None,
         )
+
+
+def listed_rows(rows: pa.Table) -> Iterator[ListedEvent]:
+    """The events of silver rows."""
+    columns = [rows[name].cast(pa.int64()) if name in _TIMES else rows[name] for name in _LISTED]
+    return map(_event, zip(*(column.to_pylist() for column in columns), strict=True))
 
 
 def _event(row: tuple[Any, ...]) -> ListedEvent:

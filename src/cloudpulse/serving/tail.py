@@ -13,10 +13,10 @@ from cloudpulse.errors import LogTrimmed
 from cloudpulse.events import codec
 from cloudpulse.events.model import LAKE, Batch, Count
 from cloudpulse.events.times import from_micros, micros
+from cloudpulse.lake import tail
 from cloudpulse.lake.sift import sift
 from cloudpulse.lake.snapshot import LakeFile, Snapshots
 from cloudpulse.lake.tables import SILVER, to_arrow
-from cloudpulse.lake.tail import read_tail
 from cloudpulse.ports import LogReader
 from cloudpulse.serving.cache import LruCache
 from cloudpulse.serving.request import Plan
@@ -77,6 +77,11 @@ class TailReader:
         self._journal = ""
         self._decoded: LruCache[tuple[str, int], pa.Table] = LruCache(DECODED_EVENTS, lambda table: table.num_rows + 1)
 
+    def forget(self) -> None:
+        """Let go of all rows that are in memory."""
+        self._decoded.clear()
+        tail.forget()
+
     def view(self) -> View:
         """The lake first, the log second; when the log was trimmed past the lake's position meanwhile, once more."""
         for _ in range(TRIES):
@@ -103,7 +108,7 @@ class TailReader:
         """
         if next(counts(view, plan), None) is None:
             return None
-        tables, covered = read_tail(self._folder, view.journal, view.after, view.head)
+        tables, covered = tail.read_tail(self._folder, view.journal, view.after, view.head)
         wanted = [seq for seq, _, digest in view.digests if seq > covered and any(selects(plan, c) for c in digest)]
         tables = [*tables, *self._decode(view.journal, wanted)]
         if not tables:
@@ -149,12 +154,16 @@ class TailReader:
         return [table for table in found.values() if table is not None]
 
     def _to_rows(self, batch: Batch) -> pa.Table:
-        """Lines that cannot be decoded add nothing: they are on their way to the dead letters."""
-        try:
-            return to_arrow(codec.decompress(batch.lines), self._now())
-        except Exception:
-            good, _ = sift(batch)
-            return SILVER.empty_table() if good is None else to_arrow(codec.decompress(good.lines), self._now())
+        return to_rows(batch, self._now())
+
+
+def to_rows(batch: Batch, now: dt.datetime) -> pa.Table:
+    """Silver rows of a batch; lines that cannot be decoded add nothing: they are on their way to the dead letters."""
+    try:
+        return to_arrow(codec.decompress(batch.lines), now)
+    except Exception:
+        good, _ = sift(batch)
+        return SILVER.empty_table() if good is None else to_arrow(codec.decompress(good.lines), now)
 
 
 def _select(table: pa.Table, plan: Plan) -> pa.Table:

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from cloudpulse.ports import AuditLog, Counters, DeadLetters, LogReader, Records, Warehouse
     from cloudpulse.serving.adhoc import SqlService
     from cloudpulse.serving.events import EventListService
+    from cloudpulse.serving.feed import EventFeed
     from cloudpulse.serving.lookup import EventLookup
     from cloudpulse.serving.query import QueryService
     from cloudpulse.serving.realtime import RealtimeService
@@ -136,6 +137,7 @@ class ApiServices:
     realtime: RealtimeService
     lookup: EventLookup
     event_list: EventListService
+    event_feed: EventFeed
     ledger: LedgerService
     dead_letters: DeadLetterService
     jobs: JobService
@@ -152,6 +154,7 @@ class Pipeline:
     """What the pipeline process drives; the only writer of counters, lake and records."""
 
     reader: SqliteLogReader
+    counters: Counters
     processor: SpeedProcessor
     writer: LakeWriter
     letters: SqliteDeadLetters
@@ -221,6 +224,13 @@ def serving(settings: Settings) -> Serving:
     )
 
 
+def event_lookup(settings: Settings, ingest: Ingest, parts: Serving) -> EventLookup:
+    """What finds one event by its id."""
+    from cloudpulse.serving.lookup import EventLookup
+
+    return EventLookup(settings.data, ingest.index, parts.reader, parts.snapshots, parts.records, parts.letters)
+
+
 def dead_letter_service(
     settings: Settings, parts: Serving, journal: Sequencer, positions: Mapping[str, Callable[[], Position | None]]
 ) -> DeadLetterService:
@@ -253,9 +263,11 @@ def pipeline(settings: Settings) -> Pipeline:
     from cloudpulse.speed.processor import SpeedProcessor
 
     records, lake = SqliteRecords(settings.data / RECORDS_FILE), Lake(settings)
+    counters = SqliteCounters(settings.data / COUNTERS_FILE)
     return Pipeline(
         reader=SqliteLogReader(settings.data),
-        processor=SpeedProcessor(SqliteCounters(settings.data / COUNTERS_FILE)),
+        counters=counters,
+        processor=SpeedProcessor(counters),
         writer=LakeWriter(settings, lake, records),
         letters=SqliteDeadLetters(settings.data / RECORDS_FILE),
         lake=lake,
