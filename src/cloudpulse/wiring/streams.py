@@ -17,13 +17,14 @@ if TYPE_CHECKING:
 
 def event_feed(settings: Settings, parts: Serving) -> EventFeed:
     """What streams of events are fed from."""
-    from cloudpulse.lake import erasures
-    from cloudpulse.lake.tombstones import Tombstones
     from cloudpulse.serving.feed import EventFeed
 
     secrets = trust.local_secrets(settings)
 
     def erased() -> Tombstones:
+        from cloudpulse.lake import erasures
+        from cloudpulse.lake.tombstones import Tombstones
+
         found = [msgspec.convert(document, erasures.Erasure) for _, document in parts.records.list(erasures.KIND)]
         key = erasures.known_key(secrets, int(time.time())) if found else None
         return Tombstones(key or b"", [erasure.tombstone for erasure in found])
