@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from pathlib import Path
 from random import Random
@@ -17,10 +18,12 @@ import pytest
 from lake_samples import JOURNAL, NOW, batch, chunk, event
 from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.exceptions import CommitFailedException
+from pyiceberg.expressions.visitors import _ManifestEvalVisitor, visit
 
 from cloudpulse.engines.local.records import SqliteRecords
 from cloudpulse.errors import StoreError
 from cloudpulse.events.model import EVENT_TYPES, Position
+from cloudpulse.lake import parquet
 from cloudpulse.lake.chunk import decode
 from cloudpulse.lake.commit import EXPIRE_EVERY, KEEP_SNAPSHOTS, Lake
 from cloudpulse.lake.merge import MAX_SMALL_FILES
@@ -352,3 +355,24 @@ def test_files_of_an_append_that_fails_half_way_do_not_stay(lake, monkeypatch):
     with pytest.raises(OSError, match="No space"):
         lake.append(many_types(1), None, at(1))
     assert files_of(lake, ".parquet") == set()
+
+
+def test_live_files_are_found_by_whichever_thread_looks_for_them(lake, monkeypatch):
+    """Guards mechanism 11: pyiceberg's threads shared what told them which manifests can matter."""
+    for seq in range(1, 9):
+        day = NOW + dt.timedelta(days=seq)
+        assert lake.append(chunk(seq, seq, received_at=day).table, lake.position(), at(seq))
+
+    def slow(evaluator, manifest):
+        evaluator.partition_fields = manifest.partitions
+        time.sleep(0.005)
+        return visit(evaluator.partition_filter, evaluator)
+
+    monkeypatch.setattr(_ManifestEvalVisitor, "eval", slow)
+    for file in lake.live_files():
+        assert lake.swap([file], parquet.write_partitions(lake._table.metadata, lake._table.io, rows_of_file(file)))
+    assert rows_of(lake).num_rows == 24
+
+
+def rows_of_file(file) -> pa.Table:
+    return pq.read_table(file.file_path.removeprefix("file://"), partitioning=None)

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 from pyiceberg.exceptions import CommitFailedException
@@ -213,10 +213,19 @@ def _stage_append(transaction: Transaction, files: Sequence[DataFile]) -> None:
 
 def _stage_replacement(transaction: Transaction, removed: Sequence[DataFile], files: Sequence[DataFile]) -> None:
     with transaction.update_snapshot().overwrite() as overwrite:
+        _share_no_evaluator(overwrite)
         for file in removed:
             overwrite.delete_data_file(file)
         for file in files:
             overwrite.append_data_file(file)
+
+
+def _share_no_evaluator(overwrite: Any) -> None:
+    """An evaluator remembers the manifest that it looks at, and pyiceberg 0.12 gives one to all of its threads: under
+    load, files that are live were not found.
+    """
+    build = overwrite._build_manifest_evaluator
+    overwrite._build_manifest_evaluator = lambda spec_id: lambda manifest: build(spec_id)(manifest)
 
 
 def _stage_expiry(transaction: Transaction, base: TableMetadata, keep: int) -> None:
