@@ -13,7 +13,7 @@ import subprocess
 import sys
 import uuid
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -315,31 +315,8 @@ class Week:
         self.open_letters = []
 
 
-def test_a_week(pulse: Pulse, tmp_path: Path) -> None:
-    week = Week(pulse)
-    for number in range(7):
-        week.day(number)
-        week.night(number)
-        check_files(pulse)
-        check_ledger(pulse, week.model)
-    pulse.now += 7 * HOUR
-    week.decide()
-    week.send(week.events(BURST_EVENTS), "shop")
-    check_answers(pulse, week.model)
-    pulse.do("settle")
-    check_answers(pulse, week.model)
-    check_ledger(pulse, week.model)
-    check_summaries(pulse, week.model)
-    assert pulse.do("letters") == []
-    assert pulse.deaths == len(COMMIT_DEATHS) + len(JOB_DEATHS)
-    assert min(week.model.retired, week.model.purged, week.model.expired) > 0
-    week.pass_night(FIRST_DAY + 8 * DAY)
-    pulse.now += 12 * HOUR
-    pulse.do("run_jobs")
-    check_disk(pulse, tmp_path / "data")
-
-
-def check_files(pulse: Pulse) -> None:
+def check_files(pulse: Pulse, _: Model) -> None:
+    """Partitions of days that are over have few files."""
     files = Counter((day, kind) for _, day, kind in pulse.do("files") if day < pulse.now.date().isoformat())
     assert files
     assert max(files.values()) <= MOST_FILES
@@ -353,6 +330,13 @@ def check_ledger(pulse: Pulse, model: Model) -> None:
     assert ledger["stored"] == len(model.stored())
     moved = {name: getattr(model, name) for name in ("retired", "purged", "expired")}
     assert {name: ledger[name] for name in moved} == moved
+
+
+def check_replay(pulse: Pulse, _: Model) -> None:
+    """What is in silver follows from bronze."""
+    days = {"date_from": str(FIRST_DAY.date()), "date_to": str(pulse.now.date())}
+    found = pulse.do("run_job", name="replay", arguments=days)
+    assert (found["changed"], found["rows"]["before"]) == (False, found["rows"]["after"])
 
 
 def check_disk(pulse: Pulse, data: Path) -> None:
@@ -444,3 +428,31 @@ def breakdown(rows: list[Row], value: Callable[[Row], Any]) -> dict[Any, tuple[i
 
 def users(rows: Iterable[Row]) -> set[str]:
     return {row.user for row in rows if row.user is not None}
+
+
+IN_THE_MORNING: Sequence[Callable[[Pulse, Model], None]] = (check_files, check_ledger)
+AT_THE_END: Sequence[Callable[[Pulse, Model], None]] = (check_answers, check_ledger, check_summaries, check_replay)
+"""What holds when the jobs of a night are done, and when a week is over. Add to these what new parts promise."""
+
+
+def test_a_week(pulse: Pulse, tmp_path: Path) -> None:
+    week = Week(pulse)
+    for number in range(7):
+        week.day(number)
+        week.night(number)
+        for check in IN_THE_MORNING:
+            check(pulse, week.model)
+    pulse.now += 7 * HOUR
+    week.decide()
+    week.send(week.events(BURST_EVENTS), "shop")
+    check_answers(pulse, week.model)  # the newest events are in no layer yet
+    pulse.do("settle")
+    for check in AT_THE_END:
+        check(pulse, week.model)
+    assert pulse.do("letters") == []
+    assert pulse.deaths == len(COMMIT_DEATHS) + len(JOB_DEATHS)
+    assert min(week.model.retired, week.model.purged, week.model.expired) > 0
+    week.pass_night(FIRST_DAY + 8 * DAY)
+    pulse.now += 12 * HOUR
+    pulse.do("run_jobs")
+    check_disk(pulse, tmp_path / "data")

@@ -34,8 +34,8 @@ from cloudpulse.serving.summaries import find_summary
 from cloudpulse.settings import Settings, load
 
 PATIENCE_SECONDS = 20.0
-POLL_SECONDS = 0.002
-AT_ONCE = {"PACE_SECONDS": 0.002, "RETRY_SECONDS": (0.0, 0.0), "WAIT_SECONDS": (0.0, 0.01, 0.1), "REAP_SECONDS": 0.0}
+POLL_SECONDS = 0.003
+AT_ONCE = {"PACE_SECONDS": 0.01, "RETRY_SECONDS": (0.0, 0.0), "WAIT_SECONDS": (0.0, 0.01, 0.1), "REAP_SECONDS": 0.02}
 PACKAGES = ("batch", "engines/local", "ingest", "lake", "ops", "serving", "speed")
 OF_DBOS = ("dbos_runtime", "runner")
 
@@ -131,6 +131,11 @@ class Pulse:
             done[run.name] = self._functions[run.name](run.arguments, clock())
             self._runs.finish(run.id, clock(), result=done[run.name])
         return done
+
+    def run_job(self, name: str, arguments: dict[str, Any]) -> Any:
+        """Run a job that somebody asked for."""
+        self._runs.request(name, arguments, clock())
+        return self.run_jobs()[name]
 
     def decide(self, fate: str) -> list[str]:
         """Redrive or purge all dead letters; their ids."""
