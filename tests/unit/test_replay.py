@@ -1,6 +1,10 @@
 """Replay: silver rebuilt from bronze; over unchanged code nothing changes, and what is wrong is put right."""
 
 import datetime as dt
+import os
+import random
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
@@ -22,11 +26,13 @@ from cloudpulse.errors import StoreError
 from cloudpulse.events import codec, enrich
 from cloudpulse.events.model import Metadata, Position
 from cloudpulse.events.summary import DailySummary
-from cloudpulse.lake import bronze, chunk, merge
+from cloudpulse.events.times import micros
+from cloudpulse.lake import bronze, chunk, merge, rebuild, rewrite
 from cloudpulse.lake.commit import Lake
 from cloudpulse.lake.sift import sift
 from cloudpulse.lake.snapshot import SnapshotReader
 from cloudpulse.lake.summaries import read_summary, write_summary
+from cloudpulse.lake.tombstones import Tombstone, Tombstones, keyed_hash
 from cloudpulse.ops.ledger import LedgerService
 from cloudpulse.ports import DeadLetter
 from cloudpulse.settings import Settings
@@ -351,6 +357,22 @@ def test_what_went_by_its_age_stays_away(world):
     assert world.ledger.report(deep=True).gaps == []
 
 
+def test_what_was_erased_does_not_come_back(busy):
+    """Guards mechanism 20: what is erased and still stored is left to its erasure, which counts it."""
+    stones = [
+        Tombstone(id="e", kind="user", subject=keyed_hash(b"k", "user", "u3"), journal="j", seq=9, until=micros(NOW))
+    ]
+    replay = Replay(busy.settings, busy.lake, busy.records, lambda: LATER, lambda: Tombstones(b"k", stones))
+    assert replay.run(YESTERDAY, TODAY, False, LATER)["changed"] is False
+    assert sum(row["user_id"] == "u3" for row in busy.rows()) == 3
+    for file in busy.lake.live_files():
+        busy.lake.swap([file], [])
+    busy.store([event(NOW, user_id="u3")], LATER)
+    assert replay.run(YESTERDAY, TODAY, False, LATER)["rows"]["added"] == 67
+    assert [row["received_at"] for row in busy.rows() if row["user_id"] == "u3"] == [LATER]
+    assert replay.run(YESTERDAY, TODAY, False, LATER)["changed"] is False
+
+
 def test_bronze_of_an_earlier_journal_counts(busy):
     """Guards mechanism 20: a folder whose journal was lost."""
     busy.new_journal()
@@ -432,3 +454,85 @@ def test_what_a_killed_replay_left_is_removed(busy):
     left.touch()
     sweep(busy.settings, busy.lake, busy.records, busy.folder / "tail", NOW)
     assert not left.exists()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_whatever_lies_where_replay_makes_it_right(world, monkeypatch, seed):
+    """Guards mechanism 20: late and early, many of one moment, lost and doubled, in pieces of a few rows."""
+    monkeypatch.setattr(rebuild, "LINES_BYTES", 3_000)
+    monkeypatch.setattr(rebuild, "BUFFER_BYTES", 9_000)
+    monkeypatch.setattr(rewrite, "BUFFER_BYTES", 2_000)
+    monkeypatch.setattr(rewrite, "MIN_BATCH", 7)
+    monkeypatch.setattr(replay, "TARGET_BYTES", 6_000)
+    rng = random.Random(seed)
+    for number in range(12):
+        received = NOW + dt.timedelta(minutes=number)
+        ages = [
+            rng.choice((0, 0, 1, 5, 30)) * dt.timedelta(hours=1) * rng.random() for _ in range(rng.randrange(1, 60))
+        ]
+        kinds = [rng.choice(("click", "page_view")) for _ in ages]
+        times = [rng.choice((NOW - age, NOW.replace(minute=0), None)) for age in ages]
+        world.store([event(time, kind) for time, kind in zip(times, kinds, strict=True)], received)
+    truth = world.rows()
+    for damage in rng.choices(("double", "lose", "lose", "alter"), k=3):
+        files = rng.sample(world.lake.live_files(), 3)
+        rows = pa.concat_tables([pq.read_table(file.file_path.removeprefix("file://")) for file in files])
+        if damage == "double":
+            assert world.lake.replace([], rows)
+        elif damage == "lose":
+            assert world.lake.swap(files, [])
+        else:
+            column = pa.array([None] * rows.num_rows, pa.string())
+            place = rows.schema.get_field_index("session_id")
+            assert world.lake.replace(files, rows.set_column(place, rows.schema.field(place), column.fill_null("x")))
+    done = world.replay()
+    assert done["rows"]["after"] == len(truth)
+    assert [row | {"processed_at": 0} for row in world.rows()] == [row | {"processed_at": 0} for row in truth]
+    assert world.replay()["changed"] is False
+    assert world.ledger.report(deep=True).gaps == []
+    for path, file in world.files().items():
+        stamps = pq.read_table(path)["timestamp"].cast("int64").to_pylist()
+        assert (stamps == sorted(stamps), len(stamps), stamps[0]) == (True, file.rows, file.min_timestamp)
+
+
+SCRIPT = """
+import datetime as dt
+import sys
+from pathlib import Path
+from lake_samples import event
+from test_replay import NOW, TODAY, World
+from cloudpulse.batch import replay
+from cloudpulse.lake import rebuild, rewrite
+def used():
+    return int(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1]) // 1024
+world = World(Path(sys.argv[1]))
+if sys.argv[2] == "make":
+    for part in range(8):
+        extra = {"properties": {"page": "/p" * 40}, "user_id": "u" * 60, "session_id": "s" * 60}
+        times = [NOW - dt.timedelta(milliseconds=10 * n) for n in range(25_000)]
+        world.store([event(time, **extra) for time in times])
+    world.lose()
+else:
+    rebuild.BUFFER_BYTES = rewrite.BUFFER_BYTES = 1_000_000
+    rebuild.LINES_BYTES = rebuild.GROUP_BYTES = replay.GROUP_BYTES = 1_000_000
+    world.store([event(NOW - dt.timedelta(days=2))])
+    world.replay(TODAY - dt.timedelta(days=2), TODAY - dt.timedelta(days=2))
+    before = used()
+    done = world.replay(TODAY, TODAY)
+    print(done["rows"]["added"], done["rows"]["after"], used() - before)
+world.close()
+"""
+
+
+def test_memory_does_not_grow_with_the_partition(tmp_path):
+    """Guards mechanism 20. Eight objects of the same minutes, 200,000 rows: 90 MB as Arrow, 200 MB as objects of Python."""
+    environ = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
+
+    def run(step):
+        command = [sys.executable, "-c", SCRIPT, str(tmp_path), step]
+        return subprocess.run(command, env=environ, check=True, capture_output=True, text=True, timeout=200).stdout
+
+    run("make")
+    added, after, megabytes = map(int, run("replay").split())
+    assert (added, after) == (25_000, 200_000)
+    assert megabytes < 120

@@ -8,7 +8,7 @@ import math
 import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import pyarrow as pa
@@ -21,13 +21,15 @@ from cloudpulse.lake.bronze import BronzeFile
 from cloudpulse.lake.commit import Base, Lake, position_of
 from cloudpulse.lake.compaction import MAX_FILES, TARGET_BYTES
 from cloudpulse.lake.difference import Difference, Window, compare
-from cloudpulse.lake.rebuild import SCRATCH, Partition, Scratch, gather, is_readable, read_rows, touching
+from cloudpulse.lake.rebuild import GROUP_BYTES, SCRATCH, Partition, Scratch, gather, is_readable, read_rows, touching
 from cloudpulse.lake.retired import retired_of
 from cloudpulse.lake.rewrite import merged, write_sorted
 from cloudpulse.lake.summaries import forget_summary
+from cloudpulse.lake.tombstones import Tombstones
 from cloudpulse.ports import Records
 from cloudpulse.settings import Settings
 
+A_DAY = dt.timedelta(days=1)
 TRIES = 3
 """A merge of the writer that began before it was asked to leave these days alone may still take files away."""
 ROOM = 2
@@ -50,16 +52,42 @@ class Part(msgspec.Struct):
         return bool(self.lost) or not self.difference.is_empty
 
 
-class Replay:
-    """Rebuilds the lake of this process; ``clock`` tells when files have been replaced. Takes the lake's lease."""
+class Task(NamedTuple):
+    """One try at some days, on one version of the table."""
 
-    def __init__(self, settings: Settings, lake: Lake, records: Records, clock: Callable[[], dt.datetime]) -> None:
+    first: dt.date
+    last: dt.date
+    now: dt.datetime
+    base: Base
+    scratch: Scratch
+    tombstones: Tombstones
+
+    def holds(self, day: dt.date) -> bool:
+        """Whether it is about this day."""
+        return self.first <= day <= self.last
+
+
+class Replay:
+    """Rebuilds the lake of this process. Takes the lake's lease.
+
+    ``clock`` tells when files have been replaced, ``tombstones`` what was erased until then.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        lake: Lake,
+        records: Records,
+        clock: Callable[[], dt.datetime],
+        tombstones: Callable[[], Tombstones] = lambda: Tombstones(b"", ()),
+    ) -> None:
         self._data = settings.data.resolve()
         self._min_free_bytes = settings.min_free_bytes
         self._same_within = dt.timedelta(days=settings.dedup_window_days)
         self._lake = lake
         self._records = records
         self._clock = clock
+        self._tombstones = tombstones
 
     def run(self, first: dt.date, last: dt.date, dry_run: bool, now: dt.datetime) -> dict[str, Any]:
         """Put silver of these days (of the events' own time, both inclusive) right; returns the difference.
@@ -69,52 +97,54 @@ class Replay:
         "examples": {"added": [event ids], …}, "lost_files"}``. Nothing is committed where nothing differs.
         Raises ``StoreError``, and changes nothing, when bronze is not whole.
         """
-        days = [first + dt.timedelta(days=number) for number in range((last - first).days + 1)]
+        days = [first + number * A_DAY for number in range((last - first).days + 1)]
         with self._lake.lease, self._lake.undisturbed(days):
             for _ in range(TRIES):
                 base = self._lake.base()
                 with Scratch(self._data / SCRATCH, base.metadata, base.io) as scratch:
-                    parts = self._examine(base, scratch, first, last, now)
-                    pa.default_memory_pool().release_unused()
+                    task = Task(first, last, now, base, scratch, self._tombstones())
+                    parts = self._examine(task)
                     changed = [part for part in parts if part.is_changed]
-                    if dry_run or not changed or self._put_right(base, changed, now):
-                        return _report(first, last, dry_run, parts)
+                    if dry_run or not changed or self._put_right(task, changed):
+                        pa.default_memory_pool().release_unused()
+                        return _report(task, dry_run, parts)
         raise StoreError("The writer keeps merging files of these days; try again.")
 
-    def _examine(self, base: Base, scratch: Scratch, first: dt.date, last: dt.date, now: dt.datetime) -> list[Part]:
+    def _examine(self, task: Task) -> list[Part]:
         """Rebuild all partitions of these days, and compare them with what is stored."""
-        retired = retired_of(base.metadata)
+        retired = retired_of(task.base.metadata)
 
         def is_wanted(day: dt.date, event_type: str) -> bool:
-            return first <= day <= last and not retired.covers(day, event_type)
+            return task.holds(day) and not retired.covers(day, event_type)
 
         live: dict[Partition, list[DataFile]] = defaultdict(list)
-        for file in base.files:
+        for file in task.base.files:
             if is_wanted(*parquet.partition_of(file)):
                 live[parquet.partition_of(file)].append(file)
-        rebuilt = gather(scratch, self._rebuilt(base, first, last, now), is_wanted)
+        rebuilt = gather(task.scratch, self._rebuilt(task), is_wanted)
         parts = []
         for partition in sorted(live.keys() | rebuilt.keys()):
-            part = _part(base, scratch, partition, live[partition], rebuilt.get(partition, []))
-            for window in self._windows(base, part, now):
+            part = _part(task, partition, live[partition], rebuilt.get(partition, []))
+            for window in self._windows(task, part):
                 part.difference.add(window.difference)
             parts.append(part)
+            pa.default_memory_pool().release_unused()
         _check(parts)
         return parts
 
-    def _rebuilt(self, base: Base, first: dt.date, last: dt.date, now: dt.datetime) -> Iterator[pa.Table]:
+    def _rebuilt(self, task: Task) -> Iterator[pa.Table]:
         """All rows of the bronze objects that reach into these days, and that the base holds."""
-        position = position_of(base.metadata)
+        position = position_of(task.base.metadata)
         if position is None:
             return
-        bounds = [dt.datetime.combine(day, dt.time(), dt.UTC) for day in (first, last + dt.timedelta(days=1))]
-        objects = list(touching(self._records, position, micros(bounds[0]), micros(bounds[1]) - 1))
-        self._check_room(base, objects, first, last)
+        start, end = (dt.datetime.combine(day, dt.time(), dt.UTC) for day in (task.first, task.last + A_DAY))
+        objects = list(touching(self._records, position, micros(start), micros(end) - 1))
+        self._check_room(task, objects)
         for file in objects:
-            yield from read_rows(self._data / file.path, file, now)
+            yield from read_rows(self._data / file.path, file, task.now)
 
-    def _check_room(self, base: Base, objects: Sequence[BronzeFile], first: dt.date, last: dt.date) -> None:
-        silver = [file for file in base.files if first <= parquet.partition_of(file)[0] <= last]
+    def _check_room(self, task: Task, objects: Sequence[BronzeFile]) -> None:
+        silver = [file for file in task.base.files if task.holds(parquet.partition_of(file)[0])]
         paths = [self._data / file.path for file in objects]
         size = sum(file.file_size_in_bytes for file in silver)
         size += sum(path.stat().st_size for path in paths if path.exists())
@@ -122,16 +152,18 @@ class Replay:
         if free < ROOM * size:
             raise StoreError(f"A replay of these days needs {ROOM * size:,} bytes of the disk, and {free:,} are free.")
 
-    def _windows(self, base: Base, part: Part, now: dt.datetime) -> Iterator[Window]:
-        return compare(merged(base.io, part.stored), merged(base.io, part.rebuilt), self._same_within, now)
+    def _windows(self, task: Task, part: Part) -> Iterator[Window]:
+        stored, rebuilt = (merged(task.base.io, files, at_once=2) for files in (part.stored, part.rebuilt))
+        return compare(stored, rebuilt, self._same_within, task.tombstones, task.now)
 
-    def _put_right(self, base: Base, changed: Sequence[Part], now: dt.datetime) -> bool:
+    def _put_right(self, task: Task, changed: Sequence[Part]) -> bool:
         """Write what takes the place of the partitions that differ, and swap all of it at once; False when refused."""
+        base = task.base
         added: list[DataFile] = []
         try:
             for part in changed:
-                rows = (window.rows for window in self._windows(base, part, now) if window.rows.num_rows)
-                added += write_sorted(base.metadata, base.io, *part.partition, rows, _rows_each(part))
+                rows = (window.rows for window in self._windows(task, part) if window.rows.num_rows)
+                added += write_sorted(base.metadata, base.io, *part.partition, rows, _rows_each(part), GROUP_BYTES)
         except BaseException:
             for file in added:
                 base.io.delete(file.file_path)
@@ -145,12 +177,10 @@ class Replay:
         return True
 
 
-def _part(
-    base: Base, scratch: Scratch, partition: Partition, live: Sequence[DataFile], rebuilt: Sequence[DataFile]
-) -> Part:
-    lost = [file for file in live if not is_readable(base.io, file)]
-    stored = scratch.narrowed(partition, [file for file in live if file not in lost])
-    return Part(partition, live, lost, stored, scratch.narrowed(partition, rebuilt))
+def _part(task: Task, partition: Partition, live: Sequence[DataFile], rebuilt: Sequence[DataFile]) -> Part:
+    lost = [file for file in live if not is_readable(task.base.io, file)]
+    stored = task.scratch.narrowed(partition, [file for file in live if file not in lost])
+    return Part(partition, live, lost, stored, task.scratch.narrowed(partition, rebuilt))
 
 
 def _rows_each(part: Part) -> int:
@@ -172,7 +202,7 @@ def _check(parts: Sequence[Part]) -> None:
         )
 
 
-def _report(first: dt.date, last: dt.date, dry_run: bool, parts: Sequence[Part]) -> dict[str, Any]:
+def _report(task: Task, dry_run: bool, parts: Sequence[Part]) -> dict[str, Any]:
     types: dict[str, Difference] = defaultdict(Difference)
     days: dict[str, Difference] = defaultdict(Difference)
     total = Difference()
@@ -181,8 +211,8 @@ def _report(first: dt.date, last: dt.date, dry_run: bool, parts: Sequence[Part])
         for sum_of in (total, types[event_type], days[str(day)]):
             sum_of.add(part.difference)
     return {
-        "date_from": str(first),
-        "date_to": str(last),
+        "date_from": str(task.first),
+        "date_to": str(task.last),
         "dry_run": dry_run,
         "changed": any(part.is_changed for part in parts),
         "rows": total.rows(),

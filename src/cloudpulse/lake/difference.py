@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cloudpulse.lake.tables import SILVER
+from cloudpulse.lake.tombstones import Tombstones
 
 Kind = Literal["added", "removed", "doubled", "changed"]
 
@@ -64,14 +65,20 @@ class Window(NamedTuple):
 
 
 def compare(
-    old: Iterable[pa.Table], new: Iterable[pa.Table], same_within: dt.timedelta, now: dt.datetime
+    old: Iterable[pa.Table],
+    new: Iterable[pa.Table],
+    same_within: dt.timedelta,
+    tombstones: Tombstones,
+    now: dt.datetime,
 ) -> Iterator[Window]:
     """Both sides window by window. Of rows of one id and time that were received ``same_within`` the first one counts.
 
+    No row comes that tombstones cover; those that are still stored stay, for their erasure takes and counts them.
     Rows that say what they said keep their ``processed_at``, all others get ``now``.
     """
     for before, after in _aligned(_Side(iter(old)), _Side(iter(new))):
-        yield _compare(before.combine_chunks(), _distinct(after.combine_chunks(), same_within), now)
+        before, after = before.combine_chunks(), _distinct(after.combine_chunks(), same_within)
+        yield _compare(before, _without_erased(before, after, tombstones) if tombstones else after, now)
 
 
 class _Side:
@@ -128,6 +135,11 @@ def _distinct(rows: pa.Table, same_within: dt.timedelta) -> pa.Table:
     gap = pc.subtract(received[1:], received[:-1])
     repeats = pc.and_(pc.equal(keys[1:], keys[:-1]), pc.less(gap, pa.scalar(same_within, gap.type)))
     return rows.filter(_without(rows.num_rows, order[1:].filter(repeats.combine_chunks())))
+
+
+def _without_erased(old: pa.Table, new: pa.Table, tombstones: Tombstones) -> pa.Table:
+    there = pc.is_in(_keys(new, _KEY), value_set=_keys(old, _KEY))
+    return new.filter(pc.or_(there, pc.is_null(tombstones.of_rows(new))))
 
 
 def _compare(old: pa.Table, new: pa.Table, now: dt.datetime) -> Window:

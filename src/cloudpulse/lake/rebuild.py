@@ -27,10 +27,12 @@ from cloudpulse.lake.rewrite import merged, row_groups
 from cloudpulse.lake.tables import to_arrow
 from cloudpulse.ports import Records
 
-LINES_BYTES = 4 * 1024 * 1024
+LINES_BYTES = 2 * 1024 * 1024
 """Stored lines that are decoded at once; as objects of Python they take four times as much."""
-BUFFER_BYTES = 64 * 1024 * 1024
+BUFFER_BYTES = 32 * 1024 * 1024
 """Rows in memory of all partitions."""
+GROUP_BYTES = 16 * 1024 * 1024
+"""A row group is full at so much; smaller than those of a compaction, for more is in memory beside it."""
 FAN_IN = 4
 """So many files of the same hours are read side by side: each costs memory."""
 
@@ -124,7 +126,9 @@ class Scratch:
 
     def write(self, partition: Partition, rows: Iterator[pa.Table]) -> DataFile:
         """One file of sorted rows."""
-        return parquet.write_file(self._metadata, self._io, *partition, row_groups(rows), folder=self._location)
+        return parquet.write_file(
+            self._metadata, self._io, *partition, row_groups(rows, GROUP_BYTES), folder=self._location
+        )
 
     def narrowed(self, partition: Partition, files: Iterable[DataFile]) -> list[DataFile]:
         """Files with the same rows, of which few hold the same moments; those of the lake stay."""
@@ -137,6 +141,7 @@ class Scratch:
             for file in group:
                 if Path(local_path(file.file_path)).is_relative_to(self._folder):
                     self._io.delete(file.file_path)
+            pa.default_memory_pool().release_unused()
         return waiting
 
     def _clear(self) -> None:
@@ -176,6 +181,7 @@ def _spill(
         order = pc.sort_indices(rows, sort_keys=[("timestamp", "ascending")])
         files[partition].append(scratch.write(partition, iter([rows.take(order)])))
         left -= sizes[partition]
+    pa.default_memory_pool().release_unused()
     return left
 
 

@@ -36,13 +36,19 @@ def rewrite(metadata: TableMetadata, io: FileIO, merge: Merge) -> list[DataFile]
 
 
 def write_sorted(
-    metadata: TableMetadata, io: FileIO, day: dt.date, event_type: str, rows: Iterator[pa.Table], rows_each: int
+    metadata: TableMetadata,
+    io: FileIO,
+    day: dt.date,
+    event_type: str,
+    rows: Iterator[pa.Table],
+    rows_each: int,
+    group_bytes: int = GROUP_BYTES,
 ) -> list[DataFile]:
     """Write sorted rows as files that follow each other in time; they are in no snapshot yet.
 
     When one cannot be written, none of them stays.
     """
-    groups = row_groups(rows)
+    groups = row_groups(rows, group_bytes)
     files: list[DataFile] = []
     try:
         for first in groups:
@@ -56,9 +62,12 @@ def write_sorted(
     return files
 
 
-def merged(io: FileIO, files: Sequence[DataFile]) -> Iterator[pa.Table]:
-    """All rows of files that are sorted by time, sorted by time, in pieces; a file is open only while its time is."""
-    share = BUFFER_BYTES // max(1, overlap(files))
+def merged(io: FileIO, files: Sequence[DataFile], at_once: int = 1) -> Iterator[pa.Table]:
+    """All rows of files that are sorted by time, sorted by time, in pieces; a file is open only while its time is.
+
+    Where several merges are read ``at_once``, each takes its part of the memory.
+    """
+    share = BUFFER_BYTES // at_once // max(1, overlap(files))
     waiting = deque(sorted(files, key=parquet.time_bounds))
     cursors: list[_Cursor] = []
     try:
@@ -139,14 +148,14 @@ def _sorted(parts: list[pa.Table]) -> pa.Table:
     return rows.take(pc.sort_indices(rows, sort_keys=[("timestamp", "ascending")]))
 
 
-def row_groups(pieces: Iterator[pa.Table]) -> Iterator[pa.Table]:
+def row_groups(pieces: Iterator[pa.Table], group_bytes: int = GROUP_BYTES) -> Iterator[pa.Table]:
     """Pieces of rows joined, and cut, to the size of row groups."""
     gathered: list[pa.Table] = []
     rows = size = 0
     for piece in pieces:
         for start in range(0, piece.num_rows, GROUP_ROWS):
             part = piece.slice(start, GROUP_ROWS)
-            if gathered and (rows + part.num_rows > GROUP_ROWS or size >= GROUP_BYTES):
+            if gathered and (rows + part.num_rows > GROUP_ROWS or size >= group_bytes):
                 yield pa.concat_tables(gathered)
                 gathered, rows, size = [], 0, 0
             gathered.append(part)
