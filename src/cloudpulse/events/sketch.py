@@ -27,6 +27,15 @@ def estimate(sketches: Iterable[bytes]) -> int:
     return round(estimated)
 
 
+def is_readable(sketch: bytes) -> bool:
+    """Whether a sketch is whole."""
+    try:
+        _united([sketch])
+    except ValueError:
+        return False
+    return True
+
+
 def _united(sketches: Iterable[bytes]) -> compact_theta_sketch:
     united = theta_union(LG_K)
     for sketch in sketches:

@@ -6,6 +6,7 @@ One record for each object, under the object's key; whoever finds none that fits
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import structlog
@@ -25,7 +26,7 @@ _NOW = from_micros(0)
 log = structlog.get_logger(__name__)
 
 
-class Digested(msgspec.Struct, frozen=True):
+class Digested(NamedTuple):
     """An object and what it holds; None when nobody can tell any more."""
 
     file: BronzeFile

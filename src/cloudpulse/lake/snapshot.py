@@ -11,6 +11,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.manifest import DataFile
 from pyiceberg.serializers import FromInputFile
@@ -130,7 +131,7 @@ def _lake_file(file: DataFile) -> LakeFile:
 
 
 def read_between(files: Sequence[LakeFile], columns: Sequence[str], first: int, end: int) -> pa.Table:
-    """Some columns of the rows from ``first`` to before ``end`` (microseconds); row groups of other times are skipped."""
+    """Some columns of the rows from ``first`` to before ``end`` (microseconds), in no order."""
     paths = [file.path for file in files if file.max_timestamp >= first and file.min_timestamp < end]
     time = pc.field("timestamp")
     wanted = (time >= from_micros(first)) & (time < from_micros(end))
@@ -138,3 +139,13 @@ def read_between(files: Sequence[LakeFile], columns: Sequence[str], first: int, 
         return SILVER.empty_table().select(columns)
     found = ds.dataset(paths, schema=SILVER, format="parquet").to_table(columns=list(columns), filter=wanted)
     return found.cast(pa.schema([SILVER.field(name) for name in columns]))
+
+
+def is_whole(file: LakeFile) -> bool:
+    """Whether all rows of a file can be read."""
+    try:
+        with pq.ParquetFile(file.path) as source:
+            rows: int = sum(batch.num_rows for batch in source.iter_batches())
+    except (OSError, pa.ArrowException):
+        return False
+    return rows == file.rows

@@ -29,18 +29,13 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
 
     layer: Layer
     kind: Kind
-    minute: str | None
-    hour: str | None
-    app: str | None
-    event_type: str | None
+    minute: str | None = None
+    hour: str | None = None
+    app: str | None = None
+    event_type: str | None = None
     expected: int
     found: int
     repaired: bool = False
-
-    @property
-    def cell(self) -> tuple[str | None, ...]:
-        """Which counter it is."""
-        return (self.layer, self.minute, self.hour, self.app, self.event_type)
 
 
 class FileFault(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,5 +89,5 @@ class Reports:
         return [msgspec.convert(document, Report) for _, document in self._records.list(KIND, limit=limit)]
 
     def gauges(self) -> dict[str, float]:
-        """For Prometheus: how many divergences the newest report leaves; none before the first."""
-        return {"reconciliation_divergences": float(report.left) for report in self.newest(1)}
+        """For Prometheus: how many divergences the newest report leaves."""
+        return {"reconciliation_divergences": float(sum(report.left for report in self.newest(1)))}

@@ -1,0 +1,233 @@
+"""The job ``reconcile``: compares speed, batch and ledger, reports what differs, and mends it (mechanism 16).
+
+Mending goes from what was accepted outwards: silver is rebuilt from bronze, then the live counters from both.
+"""
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+import structlog
+
+from cloudpulse.errors import CloudPulseError, LogTrimmed
+from cloudpulse.events.model import Position
+from cloudpulse.events.times import from_micros, minute_of, parse, rfc3339
+from cloudpulse.lake.snapshot import read_between
+from cloudpulse.ops import set_aside
+from cloudpulse.ops.comparison import Comparison, Look, Stores
+from cloudpulse.ops.findings import MINUTE
+from cloudpulse.ops.jobs import Reconciliation
+from cloudpulse.ops.ledger import LedgerReport
+from cloudpulse.ops.reconciliation import MAX_LISTED, Difference, FileFault, Report, Reports
+from cloudpulse.ops.scrub import BronzeScrub
+from cloudpulse.ports import MinuteCount
+from cloudpulse.telemetry import told
+
+LOOKS = 3
+"""What moves between stores while they are read is no divergence: one counts when it is seen so often."""
+RUN_MINUTES = 10
+"""So many minutes of live counters are put right at once: the rows of their sessions are held in memory."""
+PASSES = 100
+KEPT_PURGED = dt.timedelta(hours=26)
+SESSIONS = ("app", "timestamp", "received_at", "session_id")
+
+log = structlog.get_logger(__name__)
+
+
+Replay = Callable[[dt.date, dt.date, bool, dt.datetime], object]
+"""(first, last, dry_run, now): puts silver of these days right; raises ``CloudPulseError`` when it cannot."""
+
+
+class Mend(Protocol):
+    """Puts live counters right."""
+
+    def __call__(
+        self,
+        *,
+        first: int,
+        last: int,
+        position: Position,
+        counts: Iterable[MinuteCount],
+        lake: int,
+        rows: pa.Table,
+    ) -> None:
+        """Set minutes ``first`` to ``last`` to ``counts``, as they are at ``position``; ``rows`` reach up to ``lake``.
+
+        Raises ``LogTrimmed`` when that was too long ago, another ``CloudPulseError`` when it cannot be done now.
+        """
+
+
+class _Judged(NamedTuple):
+    """One look at everything but bronze objects."""
+
+    look: Look
+    ledger: LedgerReport
+
+    @property
+    def divergences(self) -> int:
+        """How many divergences there are."""
+        findings = self.look.findings
+        return findings.cells + len(findings.files) + len(self.ledger.gaps)
+
+    @property
+    def is_trusted(self) -> bool:
+        """Whether all that was accepted is known."""
+        return self.look.uncounted == 0 and self.ledger.unlisted == 0
+
+
+class Reconciler:
+    """Compares the stores of a data folder, keeps a report, and mends."""
+
+    def __init__(
+        self,
+        stores: Stores,
+        ledger: Callable[[], LedgerReport],
+        replay: Replay,
+        mend: Mend,
+        clock: Callable[[], dt.datetime],
+    ) -> None:
+        self._stores = stores
+        self._comparison = Comparison(stores)
+        self._ledger = ledger
+        self._replay = replay
+        self._mend = mend
+        self._clock = clock
+
+    def run(self, arguments: Reconciliation) -> dict[str, Any]:
+        """One run; whatever it was doing when it was cut off, the next one finds and does."""
+        set_aside.forget_purged(self._stores.records, self._clock() - KEPT_PURGED)
+        scrub = BronzeScrub(self._stores.records, self._stores.data, arguments.full or arguments.repair)
+        faults = scrub.faults()
+        found = left = self._judge()
+        found.look.findings.compared.update(bronze_objects=scrub.looked_at, bronze_objects_read=scrub.read)
+        refusals: list[str] = []
+        if arguments.repair and found.divergences and found.is_trusted:
+            refusals = [*self._mend_silver(found.look), *self._mend_counters()]
+            left = self._judge()
+        report = _report(self._clock(), found, left, faults, refusals)
+        Reports(self._stores.records).keep(report)
+        if report.left:
+            log.error("the layers do not agree", found=report.found, left=report.left)
+        return {"at": report.at, "status": report.status, "found": report.found, "left": report.left}
+
+    def _judge(self) -> _Judged:
+        for _ in range(LOOKS):
+            judged = _Judged(self._comparison.look(self._clock()), self._ledger())
+            if not judged.divergences:
+                break
+        return judged
+
+    def _mend_silver(self, look: Look) -> Iterator[str]:
+        """Replay the days concerned; yields a sentence where that is refused."""
+        for first, last in _runs(day.toordinal() for day in look.findings.days):
+            try:
+                self._replay(dt.date.fromordinal(first), dt.date.fromordinal(last), False, self._clock())
+            except CloudPulseError as exc:
+                log.error("silver cannot be mended", **told(exc))
+                yield exc.detail
+
+    def _mend_counters(self) -> Iterator[str]:
+        """Swap ranges of minutes, the newest first, until none is wrong; yields a sentence when that is refused."""
+        look = self._comparison.look(self._clock())
+        for _ in range(PASSES):
+            wrong = look.findings.minutes
+            try:
+                for first, last in reversed(_runs(wrong, RUN_MINUTES)):
+                    self._mend_range(look, first, last)
+            except LogTrimmed:
+                pass  # it took too long: what is left is told anew
+            except CloudPulseError as exc:
+                yield exc.detail
+                return
+            look = self._comparison.look(self._clock())
+            if not look.findings.minutes or look.findings.minutes >= wrong:
+                return
+
+    def _mend_range(self, look: Look, first: int, last: int) -> None:
+        self._mend(
+            first=first,
+            last=last,
+            position=look.speed,
+            counts=_counts(look.right, first, last),
+            lake=look.lake.seq,
+            rows=read_between(look.silver, SESSIONS, first * MINUTE, (last + 1) * MINUTE),
+        )
+
+
+def _counts(right: pa.Table, first: int, last: int) -> list[MinuteCount]:
+    wanted = right.filter(pc.and_(pc.greater_equal(right["minute"], first), pc.less_equal(right["minute"], last)))
+    return [MinuteCount(**row) for row in wanted.to_pylist()]
+
+
+def _runs(numbers: Iterable[int], longest: int | None = None) -> list[tuple[int, int]]:
+    """First and last of numbers that follow each other, in order."""
+    runs: list[tuple[int, int]] = []
+    for number in sorted(numbers):
+        if runs and runs[-1][1] == number - 1 and (longest is None or number - runs[-1][0] < longest):
+            runs[-1] = (runs[-1][0], number)
+        else:
+            runs.append((number, number))
+    return runs
+
+
+def _report(
+    now: dt.datetime, found: _Judged, left: _Judged, faults: Sequence[FileFault], refusals: Sequence[str]
+) -> Report:
+    look = left.look
+    counts = (found.divergences + len(faults), left.divergences + len(faults))
+    return Report(
+        at=rfc3339(now),
+        status="diverged" if counts[1] else "repaired" if counts[0] else "ok",
+        journal=look.lake.journal,
+        lake=look.lake.seq,
+        speed=look.speed.seq,
+        minutes_from=rfc3339(from_micros(look.first * MINUTE)),
+        compared=dict(found.look.findings.compared),
+        found=counts[0],
+        left=counts[1],
+        differences=_differences(found.look, look),
+        explained=look.findings.explained,
+        files=[*faults[:MAX_LISTED], *_files(found.look, look)],
+        ledger_gaps=left.ledger.gaps,
+        todo=_todo(left, faults, refusals),
+    )
+
+
+def _differences(found: Look, left: Look) -> list[Difference]:
+    """What was found first, and whether it is mended; and what has come since."""
+    minutes, days = left.findings.minutes, left.findings.days
+
+    def is_wrong(one: Difference) -> bool:
+        at = parse(one.minute or one.hour or "")
+        return minute_of(at) in minutes if one.layer == "speed" else at.date() in days
+
+    known = [msgspec.structs.replace(one, repaired=not is_wrong(one)) for one in found.findings.differences]
+    new = [one for one in left.findings.differences if one not in known]
+    return [*known, *new][:MAX_LISTED]
+
+
+def _files(found: Look, left: Look) -> list[FileFault]:
+    """Faulty files of silver, and whether they are mended."""
+    faults = found.findings.files | left.findings.files
+    known = [msgspec.structs.replace(one, repaired=path not in left.findings.files) for path, one in faults.items()]
+    return known[:MAX_LISTED]
+
+
+def _todo(left: _Judged, faults: Sequence[FileFault], refusals: Sequence[str]) -> list[str]:
+    todo = list(refusals)
+    if faults:
+        todo.append(
+            f"{len(faults)} bronze objects are lost or altered. Silver cannot give them back: copy these files from a "
+            "backup to the same paths, then run `cloudpulse reconcile --repair`."
+        )
+    if not left.is_trusted:
+        todo.append(
+            "Nothing is mended, for not all that was accepted is known: bronze, or its list in records.db, is not "
+            "whole. Restore a backup; `cloudpulse verify --deep` says more."
+        )
+    elif left.divergences:
+        todo.append("`cloudpulse reconcile --repair` rebuilds silver from bronze, and the live counters from both.")
+    return todo
