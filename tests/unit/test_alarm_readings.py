@@ -172,6 +172,8 @@ def test_it_is_bounded(records, monkeypatch):
     for minute in range(20):
         kept.add(sample(), after(minutes=minute))
     assert len(records.list(history.KIND)) == 6
+    known = [value for value in kept.series(1, after(minutes=19)).series["lake_lag_seconds"] if value is not None]
+    assert len(known) == 7, "and the one under way"
 
 
 def test_what_is_typical(records):

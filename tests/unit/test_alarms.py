@@ -114,6 +114,13 @@ def test_the_history_has_the_worst_value_and_is_bounded(world, monkeypatch):
     assert [episode.value for episode in world.board.history(2)] == [404, 403]
 
 
+def test_what_was_delivered_is_not_told_again(world):
+    world.look(*[301] * 3)
+    world.outbox.remove([key for key, _ in world.outbox.waiting()])
+    world.look(*[0] * 6)
+    assert world.told() == ["cleared"]
+
+
 def test_a_threshold_of_the_settings_counts(world, tmp_path):
     other = World(tmp_path, alarm_thresholds={"lake_lag": 10, "disk_free": 5})
     other.look(*[11] * 3)
@@ -181,6 +188,19 @@ def test_the_batch_layer_withdraws(world):
     assert world.board.history(1)[0].judged == "withdrawn"
     judge(world, 1, 100)
     assert world.told() == ["raised", "withdrawn"]
+
+
+def test_a_later_window_that_is_calm_withdraws_nothing(world):
+    world.look(4, 4, name="volume_jump", window=100)
+    world.look(4, name="volume_jump", window=105)
+    judge(world, 1, 105)
+    assert (world.state("volume_jump").state, world.told()) == ("raised", ["raised"])
+
+
+def test_what_rings_already_is_not_raised_late(world):
+    world.look(4, 4, name="volume_jump", window=100)
+    judge(world, 4, 95)
+    assert (world.told(), len(world.board.history(10))) == (["raised"], 1)
 
 
 def test_an_anomaly_that_is_over_is_judged_too(world):

@@ -80,6 +80,11 @@ def test_a_small_site_does_not_alarm_on_noise():
     assert values(window(events=250, errors=4, sessions=4), few)["volume_jump"] < 3
 
 
+def test_where_little_is_usual_nothing_is_no_drop():
+    assert values(window(events=0), last_hours(events=90))["throughput_drop"] == 0
+    assert values(window(events=0), last_hours(events=110))["throughput_drop"] == 100
+
+
 def test_what_varies_much_may_vary():
     rng = random.Random(4)
     wild = {start: window(start, events=rng.choice((300, 1000, 3000))) for start in last_hours()}
@@ -219,6 +224,8 @@ def test_old_windows_go(world, monkeypatch):
     monkeypatch.setattr(windows, "KEEP_WINDOWS", 4)
     world.run(12)
     assert len(world.records.list(windows.KIND)) == 5
+    judged = [world.judge(NOW + 100) for _ in range(12)]
+    assert sum(map(bool, judged)) == 5
 
 
 def test_the_live_count(tmp_path):

@@ -100,6 +100,9 @@ def test_one_that_is_not_taken_holds_up_its_own_kind_alone(world):
     assert world.step(4) == 1
     assert world.step(1) is None
     assert world.took()[2:] == ["alarm.changed:1", "alarm.changed:2"]
+    world.channel.refuses = {"alarm.changed"}
+    world.put("alarm.changed", "3")
+    assert world.step() == 5, "pauses begin anew"
 
 
 def test_pauses_grow_for_a_day_and_then_it_is_given_up(world):
