@@ -49,6 +49,19 @@ POINTS = {
     },
     "cloudpulse.lake.garbage": {"remember": "garbage.remember"},
     "cloudpulse.engines.local.jobs": {"SqliteJobs.begin": "job.begin", "SqliteJobs.finish": "job.finish"},
+    "cloudpulse.engines.local.executions": {
+        "SqliteExecutions.start": "execution.start",
+        "SqliteExecutions.change": "execution.change",
+    },
+    "cloudpulse.entrypoints.watch_folder": {"FolderWatch._move": "folder.move"},
+    "cloudpulse.engines.local.intake": {"HttpIntake.deliver": "workflow.deliver"},
+    "cloudpulse.ops.activity": {"Activity.process": "workflow.process", "Activity.write": "workflow.write"},
+    "cloudpulse.ops.uploads": {"Uploads.keep": "upload.keep"},
+    "cloudpulse.batch.replay": {
+        "gather": "replay.gather",
+        "write_sorted": "replay.write",
+        "forget_summary": "replay.forget",
+    },
     "cloudpulse.batch.summary": {"summarise": "job.work", "write_summary": "summary.write"},
     "cloudpulse.engines.local.dead_letters": {
         "SqliteDeadLetters.park": "letter.park",
@@ -60,6 +73,7 @@ POINTS = {
 
 CONSTANTS: dict[str, dict[str, Any]] = {
     "cloudpulse.entrypoints.supervise": {"BACKOFF_SECONDS": (0.05,)},
+    "cloudpulse.entrypoints.watch_folder": {"PACE_SECONDS": 0.1, "STABLE_SECONDS": 0.3},
     "cloudpulse.entrypoints.run_jobs": {"DELAY_SECONDS": 0.1, "PACE_SECONDS": 0.1},
     "cloudpulse.entrypoints.watch": {"EVERY_SECONDS": 0.5, "FLUSH_SECONDS": 1.0},
     "cloudpulse.entrypoints.consume": {"REAP_SECONDS": 0.1},
@@ -143,6 +157,17 @@ def poisoned(function: Callable[..., Any], layer: str) -> Callable[..., Any]:
     return wrapper
 
 
+def renamed(function: Callable[..., Any]) -> Callable[..., Any]:
+    """What another version of the code would make of a user agent."""
+
+    @functools.wraps(function)
+    def wrapper(text: str | None) -> Any:
+        agent = function(text)
+        return agent._replace(browser="Other") if os.path.exists(f"{FOLDER}/enrich.changed") else agent
+
+    return wrapper
+
+
 def holds_poison(argument: Any) -> bool:
     if isinstance(argument, bytes):
         return b'"session_id":"visitor-of-the-shop"' in argument
@@ -160,6 +185,7 @@ FAULTS: dict[str, dict[str, Callable[..., Any]]] = {
         "write_durably": lambda function: refusing(function, no_space),
         "_DurableWriter.write": lambda function: refusing(function, no_space),
     },
+    "cloudpulse.events.enrich": {"user_agent": renamed},
     "cloudpulse.lake.tail": {"write_tail": lambda function: refusing(function, no_space)},
     "cloudpulse.lake.tables": {"to_arrow": functools.partial(poisoned, layer="rows")},
     "cloudpulse.lake.parquet": {
