@@ -45,7 +45,7 @@ class EventLog(Protocol):
     def trim(self, through: int) -> bool:
         """Let a bounded number of batches up to ``through`` go, oldest first; True when more of them may wait."""
 
-    def scrub(self) -> None:
+    def vacuum(self) -> None:
         """Leave no byte of what was trimmed; takes a while, and may raise ``StoreError`` or ``DiskFull``."""
 
 
@@ -211,7 +211,7 @@ class DeadLetters(Protocol):
         """
 
     def shorten(self, letter_id: str, batch: Batch, place: str | None = None) -> bool:
-        """Leave a letter the events of ``batch`` alone, as ``remove`` would take the others; False when there is none."""
+        """Leave a letter the events of ``batch`` alone, and count the others as ``remove`` does; False without a letter."""
 
     def forget_above(self, consumer: str, position: Position | None) -> int:
         """Forget the letters of this consumer above its position, which the log delivers again; returns how many."""
@@ -236,6 +236,9 @@ class Records(Protocol):
 
     def exchange(self, removed: Mapping[str, Iterable[str]], documents: Mapping[str, Mapping[str, Any]]) -> None:
         """Remove documents (kind → keys) and write others (kind → key → document), all or none, durable on return."""
+
+    def vacuum(self) -> None:
+        """Leave no byte of what was removed; takes a while, and may raise ``StoreError``."""
 
 
 class SecretVersion(msgspec.Struct, frozen=True, kw_only=True):
@@ -456,6 +459,9 @@ class Warehouse(Protocol):
         A file that has gone meanwhile raises FileNotFoundError, a statement over its time ``QueryTimeout``, one that
         was cancelled ``QueryCancelled``, a wrong one or one that needs too much ``UserError``.
         """
+
+    def forget(self) -> None:
+        """Let go of all that is kept of the files that were read; what runs goes on."""
 
 
 Target = Literal["webhook", "email"]

@@ -13,6 +13,7 @@ from cloudpulse.api.clients import client_routes
 from cloudpulse.api.concurrency import ConcurrencyLimit
 from cloudpulse.api.dead_letters import dead_letter_routes
 from cloudpulse.api.docs import UnionRows, docs_routes, openapi_config
+from cloudpulse.api.erase import erase_routes
 from cloudpulse.api.errors import render
 from cloudpulse.api.event_list import event_list_routes
 from cloudpulse.api.event_stream import EventStreams, event_stream_routes
@@ -25,6 +26,7 @@ from cloudpulse.api.ledger import ledger_routes
 from cloudpulse.api.lookup import lookup_routes
 from cloudpulse.api.query import query_routes
 from cloudpulse.api.realtime import realtime_routes
+from cloudpulse.api.reconciliation import reconciliation_routes
 from cloudpulse.api.rotate import rotate_routes
 from cloudpulse.api.sign_in import sign_in_routes
 from cloudpulse.api.sql import sql_routes
@@ -54,7 +56,9 @@ ROUTES: list[ControllerRouterHandler] = [
     *write_key_routes,
     *rotate_routes,
     *ledger_routes,
+    *reconciliation_routes,
     *dead_letter_routes,
+    *erase_routes,
     *job_routes,
     *workflow_routes,
     *summary_routes,

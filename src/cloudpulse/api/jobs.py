@@ -40,7 +40,7 @@ def run_job(request: Request[Any, Any, Any], name: Name, data: JSONBody[dict[str
 
     The body holds the arguments of the job, as a JSON object; most jobs take none.
     """
-    run: JobRun = request.app.state.services.jobs.start(name, data)
+    run: JobRun = request.app.state.services.jobs.ask(name, data)
     audit(request, "job_run", f"job/{run.name}")
     return run
 

@@ -12,7 +12,7 @@ CACHEABLE = {"Cache-Control": "public, max-age=300"}
 
 
 class Jwks(msgspec.Struct, frozen=True, kw_only=True):
-    """The public keys of tokens that are valid now (RFC 7517)."""
+    """The public keys of tokens that are valid now, and of signed records (RFC 7517)."""
 
     keys: tuple[Jwk, ...]
 
@@ -33,8 +33,9 @@ class Discovery(msgspec.Struct, frozen=True, kw_only=True):
 
 @get("/.well-known/jwks.json", sync_to_thread=True)
 def show_keys(request: Request[Any, Any, Any]) -> Response[Jwks]:
-    """The public keys of people's tokens."""
-    return Response(Jwks(keys=request.app.state.services.user_tokens.jwks()), headers=CACHEABLE)
+    """The public keys of people's tokens, and of records such as those of erasures."""
+    services = request.app.state.services
+    return Response(Jwks(keys=(*services.user_tokens.jwks(), *services.record_signer.jwks())), headers=CACHEABLE)
 
 
 @get("/.well-known/openid-configuration", sync_to_thread=False)

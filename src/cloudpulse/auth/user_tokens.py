@@ -51,7 +51,7 @@ class UserTokens(LocalIssuer[RSAPrivateKey]):
     algorithm = "RS256"
 
     def __init__(self, secrets: Secrets, settings: Settings, now: Callable[[], float]) -> None:
-        keys = SigningKeys(secrets, USER_SIGNING_SECRET, _new_pem, _load, settings.token_max_ttl_seconds, now)
+        keys = SigningKeys(secrets, USER_SIGNING_SECRET, new_pem, load_pem, settings.token_max_ttl_seconds, now)
         super().__init__(settings.url, settings, keys, now)
 
     def issue(self, user_id: str, scopes: Iterable[str], ttl_seconds: int) -> str:
@@ -61,11 +61,7 @@ class UserTokens(LocalIssuer[RSAPrivateKey]):
     def jwks(self) -> tuple[Jwk, ...]:
         """The public halves of all valid keys, the newest first."""
         self._signing_keys.newest()
-        found = []
-        for kid, key in self.keys(self._now()).items():
-            numbers = jwt.algorithms.RSAAlgorithm.to_jwk(key, as_dict=True)
-            found.append(Jwk(kid=kid, n=numbers["n"], e=numbers["e"]))
-        return tuple(found)
+        return tuple(jwk_of(kid, key) for kid, key in self.keys(self._now()).items())
 
     def keys(self, now: float) -> Mapping[str, RSAPublicKey]:
         """The valid public keys by kid."""
@@ -82,12 +78,20 @@ class UserTokens(LocalIssuer[RSAPrivateKey]):
         )
 
 
-def _new_pem() -> str:
+def jwk_of(kid: str, key: RSAPublicKey) -> Jwk:
+    """A public key for a key set."""
+    numbers = jwt.algorithms.RSAAlgorithm.to_jwk(key, as_dict=True)
+    return Jwk(kid=kid, n=numbers["n"], e=numbers["e"])
+
+
+def new_pem() -> str:
+    """A new private key, as it is stored."""
     key = generate_private_key(public_exponent=65537, key_size=KEY_BITS)
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
 
-def _load(pem: str) -> RSAPrivateKey:
+def load_pem(pem: str) -> RSAPrivateKey:
+    """The private key that was stored."""
     # The check that is left out takes 30 ms, in the event loop, and would say that our own key is a key.
     key = load_pem_private_key(pem.encode(), None, unsafe_skip_rsa_key_validation=True)
     assert isinstance(key, RSAPrivateKey)

@@ -31,8 +31,10 @@ COMMANDS = {
     "restore": "restore",
     "dlq": "dead_letters",
     "jobs": "jobs",
+    "erase": "erase",
     "workflows": "workflows",
     "replay": "replay",
+    "reconcile": "reconcile",
     "alarms": "alarms",
 }
 """Command → module in ``cloudpulse.cli`` whose ``app`` it is."""

@@ -1,5 +1,6 @@
 """The pipeline's jobs: launched a moment after its layers, which go on whatever happens here."""
 
+import datetime as dt
 import threading
 from collections.abc import Callable
 
@@ -20,13 +21,22 @@ log = structlog.get_logger(__name__)
 
 
 class JobLoop(threading.Thread):
-    """Once a second: puts jobs in line whose time has come, and hands over what is in line."""
+    """Once a second: puts jobs in line whose time has come, and what ``put_in_line`` finds to do; hands over what is in
+    line.
+    """
 
-    def __init__(self, runs: Jobs, make_runner: Callable[[], JobRunner], now: Now) -> None:
+    def __init__(
+        self,
+        runs: Jobs,
+        make_runner: Callable[[], JobRunner],
+        now: Now,
+        put_in_line: Callable[[dt.datetime], None] = lambda now: None,
+    ) -> None:
         super().__init__(name="jobs", daemon=True)
         self._runs = runs
         self._make_runner = make_runner
         self._now = now
+        self._put_in_line = put_in_line
         self._ended = threading.Event()
         self._runner: JobRunner | None = None
 
@@ -45,6 +55,7 @@ class JobLoop(threading.Thread):
         """One look."""
         self._runner = self._runner or self._launch()
         put_due_in_line(self._runs, self._now())
+        self._put_in_line(self._now())
         self._runner.hand_over()
 
     def stop(self) -> None:

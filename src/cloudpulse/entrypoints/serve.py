@@ -25,8 +25,9 @@ from cloudpulse import telemetry, wiring
 from cloudpulse.entrypoints.supervise import SETTINGS_VARIABLE
 from cloudpulse.events.model import LAKE, SPEED, Position
 from cloudpulse.ops.dead_letters import DeadLetterService
+from cloudpulse.ops.erasures import ErasureService
 from cloudpulse.settings import Settings
-from cloudpulse.wiring import jobs, notices, streams, trust, workflows
+from cloudpulse.wiring import erasing, jobs, notices, streams, trust, workflows
 
 if TYPE_CHECKING:
     from cloudpulse.entrypoints.watch_folder import FolderWatch
@@ -69,30 +70,31 @@ async def api(settings: Settings, listener: int) -> None:
     from cloudpulse.api.ingest import deliver_on
     from cloudpulse.entrypoints.deliver import DeliveryLoop
     from cloudpulse.entrypoints.oversee import Overseer
-    from cloudpulse.entrypoints.rotate import RotateLoop
+    from cloudpulse.entrypoints.own_jobs import OwnJobs
     from cloudpulse.entrypoints.watch import Watch
 
     ingest = wiring.ingest(settings, deliver_on(asyncio.get_running_loop()), fatal=_end_soon)
     serving = wiring.serving(settings)
     positions = {SPEED: serving.counters.position, LAKE: lambda: serving.snapshots.current().position}
-    letters = wiring.dead_letter_service(settings, serving, ingest.sequencer, positions)
+    erasures = erasing.erasure_service(settings, serving, ingest.sequencer)
+    letters = wiring.dead_letter_service(settings, serving, ingest.sequencer, positions, erasures.check)
     watch = Watch(
         settings, ingest.gate, serving.reader, ingest.index, positions, ingest.sequencer.nudge, letters.counts
     )
     overseen = notices.overseen(settings, serving)
-    services = _services(settings, ingest, serving, watch, letters, overseen)
-    rotate_loop = RotateLoop(services.jobs)
+    services = _services(settings, ingest, serving, watch, letters, erasures, overseen)
+    own_jobs = OwnJobs(services.jobs)
     see_rare = partial(notices.see_rare, settings, serving, overseen.records, services.jobs, services.workflows)
     overseer = Overseer(settings, overseen, watch, ingest.gate, see_rare, wiring.utc_now)
     delivery = DeliveryLoop(overseen.outbox, notices.delivery(settings, overseen.outbox), wiring.utc_now)
     watch.look()
-    for thread in (watch, rotate_loop, overseer, delivery, ingest.sequencer):
+    for thread in (watch, own_jobs, overseer, delivery, ingest.sequencer):
         thread.start()
     _calm_collector()
     server = _server(create_app(services), settings)
     _on_exit(server, services.stopping.set)
     await server.serve(sockets=[socket.socket(fileno=listener)])
-    for thread in (overseer, delivery, rotate_loop, watch, ingest.sequencer):
+    for thread in (overseer, delivery, own_jobs, watch, ingest.sequencer):
         thread.stop()
     ingest.index.close()
     ingest.log.close()
@@ -104,10 +106,12 @@ def _services(
     serving: wiring.Serving,
     health: wiring.Health,
     letters: DeadLetterService,
+    erasures: ErasureService,
     overseen: notices.Overseen,
 ) -> wiring.ApiServices:
     from cloudpulse.auth.throttle import SignInThrottle, TokenBuckets
     from cloudpulse.entrypoints.first_login import make_first_login
+    from cloudpulse.ops.reconciliation import Reports
     from cloudpulse.serving.summaries import find_summary
 
     clients, users = trust.local_clients(settings), trust.local_users(settings)
@@ -137,8 +141,11 @@ def _services(
         event_list=serving.event_list,
         event_feed=streams.event_feed(settings, serving),
         ledger=serving.ledger,
+        reconciliation=Reports(serving.records),
         dead_letters=letters,
-        jobs=jobs.job_service(settings, rotation),
+        erasures=erasures,
+        record_signer=trust.record_signer(settings),
+        jobs=jobs.job_service(settings, rotation, erasing.vacuum(serving, ingest.sequencer)),
         alarms=overseen.board,
         health_history=overseen.history,
         workflows=workflows.workflow_service(settings),
@@ -178,7 +185,8 @@ def pipeline(settings: Settings) -> None:
     loops = [Loop(layer, source, letters, wiring.utc_now) for layer in (speed, lake)]
     runs = jobs.local_jobs(settings)
     functions = jobs.job_functions(settings, parts, runs)
-    job_loop = JobLoop(runs, lambda: jobs.job_runner(settings, runs, functions), wiring.utc_now)
+    put_in_line = erasing.put_in_line(runs, parts.records)
+    job_loop = JobLoop(runs, lambda: jobs.job_runner(settings, runs, functions), wiring.utc_now, put_in_line)
     stored = StoredBatches(parts.records, outbox, lambda: Position(state.journal, lake.stored()))
     gather = stored.look if outbox.wants("batch.stored") else None
     delivery = DeliveryLoop(outbox, notices.delivery(settings, outbox), wiring.utc_now, gather)

@@ -31,7 +31,7 @@ GATHER_EVENTS = 1_000
 waits for it."""
 
 TASK_SECONDS = 30
-SCRUB_SECONDS = 600
+VACUUM_SECONDS = 600
 """Writing the journal anew takes a second for 100 MB; it holds what came within the last minutes."""
 
 log = structlog.get_logger(__name__)
@@ -103,9 +103,9 @@ class Sequencer:
         """Decide that a dead letter is never appended again; False when it was. Waits for it."""
         return self._call(lambda: self._log.purge(letter_id))
 
-    def scrub(self) -> None:
+    def vacuum(self) -> None:
         """Leave nothing in the log's file of what was trimmed; meanwhile nothing is appended. Waits for it."""
-        self._call(self._log.scrub, SCRUB_SECONDS)
+        self._call(self._log.vacuum, VACUUM_SECONDS)
 
     def _call(self, task: Callable[[], Result], seconds: float = TASK_SECONDS) -> Result:
         """Have a task done by the thread that owns the log, between two groups."""

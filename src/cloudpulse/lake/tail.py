@@ -52,6 +52,16 @@ def prune(folder: Path, position: Position | None) -> None:
             file.path.unlink(missing_ok=True)
 
 
+def holds(folder: Path, through: int) -> bool:
+    """Whether a file reaches back to a batch, or to one before it."""
+    return any(file.first <= through for file in _list(folder))
+
+
+def forget() -> None:
+    """Let go of all files that are mapped into memory."""
+    _load.cache_clear()
+
+
 def read_tail(folder: Path, journal: str, after: int, upto: int) -> tuple[list[pa.Table], int]:
     """Rows of the batches above ``after``, gapless, and the batch up to which they reach (``after`` for none).
 

@@ -12,10 +12,8 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cloudpulse.events import codec, times
-from cloudpulse.ports import Records
+from cloudpulse.events import times
 
-KIND = "tombstone"
 COLUMNS = {"user": "user_id", "session": "session_id"}
 """What a subject is → the field of an event that holds it, and the column of silver."""
 
@@ -24,7 +22,7 @@ _REMEMBERED = 1 << 16
 """Hashing a value takes longer than reading the line that it stands in."""
 
 
-class Tombstone(msgspec.Struct, frozen=True, kw_only=True):
+class Tombstone(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Erasure ``id`` covers the events of a subject that were received before ``until``, microseconds since 1970.
 
     They are all at or below ``seq`` in ``journal``, where the erasure's own record stands.
@@ -93,18 +91,9 @@ class Tombstones:
             decoded = _decode_lines(b"\n".join(lines))
         except (msgspec.MsgspecError, UnicodeDecodeError):
             return [self._of_damaged(line) for line in lines]
+        if len(decoded) != len(lines):
+            return [self._of_damaged(line) for line in lines]
         return [self._of_line(one) for one in decoded]
-
-    def keep(self, lines: bytes) -> bytes:
-        """Stored lines without those that are covered."""
-        split = lines.split(b"\n")[:-1]
-        return b"".join(
-            [line + b"\n" for line, place in zip(split, self.of_lines(split), strict=True) if place is None]
-        )
-
-    def cover_any(self, compressed: bytes) -> bool:
-        """Whether something in ``Batch.lines`` is covered."""
-        return any(place is not None for place in self.of_lines(codec.decompress(compressed).split(b"\n")[:-1]))
 
     def _find(self, kind: Subject, value: str | None) -> int | None:
         return None if value is None else self._places[kind].get(keyed_hash(self._key, kind, value))
@@ -121,8 +110,3 @@ class Tombstones:
             return self._of_line(_decode_one(line))
         except (msgspec.MsgspecError, UnicodeDecodeError):
             return None
-
-
-def load(records: Records, key: bytes) -> Tombstones:
-    """All tombstones of a data folder."""
-    return Tombstones(key, [msgspec.convert(document, Tombstone) for _, document in records.list(KIND)])

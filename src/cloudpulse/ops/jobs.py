@@ -11,6 +11,7 @@ from croniter import croniter
 
 from cloudpulse.errors import NotFound, UserError
 from cloudpulse.events.times import parse, rfc3339
+from cloudpulse.lake.tombstones import Tombstone
 from cloudpulse.ports import JobRun, Jobs
 from cloudpulse.telemetry import Labelled, sentence, told
 
@@ -43,9 +44,16 @@ class Days(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             raise ValueError("date_to must not be before date_from")
 
 
+class Reconciliation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``repair`` mends what differs; with it, or with ``full``, all of bronze is read."""
+
+    repair: bool = False
+    full: bool = False
+
+
 class Job(msgspec.Struct, frozen=True):
     """One job: ``cron`` is in UTC, None for one that runs only when asked for; ``what`` is a sentence, ``process`` is
-    where it runs, ``arguments`` what a run of it may be given.
+    where it runs, ``arguments`` what a run of it may be given, ``asked_by`` the route that alone asks for it.
     """
 
     name: str
@@ -53,6 +61,7 @@ class Job(msgspec.Struct, frozen=True):
     what: str
     process: Literal["pipeline", "api"] = "pipeline"
     arguments: type[msgspec.Struct] = NoArguments
+    asked_by: str | None = None
 
 
 JOBS: tuple[Job, ...] = (
@@ -62,7 +71,21 @@ JOBS: tuple[Job, ...] = (
     Job("sweep", "50 1 * * *", "Removes files that a crash left behind and that nothing names."),
     Job("expire", "35 0 * * *", "Removes history older than 90 days or beyond 10,000 runs, and old raw copies."),
     Job("rotate", "0 * * * *", "Renews secrets that are as old as the settings allow.", process="api"),
+    Job(
+        "erase",
+        None,
+        "Removes the events of a person or a session from every place that holds events.",
+        arguments=Tombstone,
+        asked_by="POST /v1/erase",
+    ),
+    Job("vacuum", None, "Writes the journal anew, without a trace of what left it.", process="api"),
     Job("replay", None, "Rebuilds silver of some days from bronze, and tells what differed.", arguments=Days),
+    Job(
+        "reconcile",
+        "40 * * * *",
+        "Compares the live counters, silver and the ledger, up to one position, and mends them when asked to.",
+        arguments=Reconciliation,
+    ),
 )
 """All jobs; ``wiring`` says what each of them calls."""
 
@@ -149,6 +172,19 @@ class JobService:
         run = self._runs.request(job.name, _checked(job, arguments or {}), self._now())
         return self._run_here(run) if name in self._own else run
 
+    def ask(self, name: str, arguments: Arguments | None = None) -> JobRun:
+        """Have a job run as ``start`` does, for somebody who has named it; raises ``UserError`` too."""
+        job = find(name, self._jobs)
+        if job.asked_by is not None:
+            raise UserError(f"The job {name} runs when {job.asked_by} asks for it.")
+        return self.start(name, arguments)
+
+    def run_waiting(self) -> None:
+        """Run here what others have put in line."""
+        for name in self._own:
+            for run in reversed(self._runs.history(name, ("waiting",))):
+                self._run_here(run)
+
     def seconds_until_due(self, name: str) -> float:
         """How long until the job's time comes; for one without a schedule, for ever."""
         now, cron = self._now(), find(name, self._jobs).cron
@@ -168,7 +204,7 @@ class JobService:
     def abandon(self) -> None:
         """End what an earlier process began here and did not end."""
         for name in self._own:
-            for run in self._runs.history(name, ("waiting", "running")):
+            for run in self._runs.history(name, ("running",)):
                 self._runs.finish(run.id, self._now(), error=CUT_OFF)
 
     def _state(self, job: Job, now: dt.datetime) -> JobState:

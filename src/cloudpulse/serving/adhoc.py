@@ -66,6 +66,11 @@ class SqlService:
         self._now = now
         self._cache: LruCache[tuple[Any, ...], _Kept] = LruCache(CACHED_BYTES, lambda kept: len(kept.results) + 1000)
 
+    def forget(self) -> None:
+        """Let go of all that is kept of answers and events."""
+        self._cache.clear()
+        self._warehouse.forget()
+
     def run(self, request: SqlRequest, cancelled: threading.Event | None = None) -> SqlAnswer:
         """Answer a user's statement; raises ``UserError`` with what is not allowed, and as ``Warehouse.run``."""
         from cloudpulse.serving import guard  # sqlglot: 20 MB that a server without SQL does not need

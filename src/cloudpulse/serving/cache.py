@@ -26,6 +26,12 @@ class LruCache(Generic[Key, Value]):
                 self._values.move_to_end(key)
             return self._values.get(key)
 
+    def clear(self) -> None:
+        """Forget all values."""
+        with self._lock:
+            self._values.clear()
+            self._used = 0
+
     def put(self, key: Key, value: Value) -> None:
         """Keep a value, unless it alone is heavier than all that may be kept."""
         weight = self._weight(value)

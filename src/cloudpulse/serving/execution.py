@@ -41,6 +41,12 @@ class Executor:
         self.tail = TailReader(settings.data / "tail", snapshots, log_reader, now)
         self._cache: LakeCache = LruCache(CACHED_ROWS, lambda rows: len(rows.rows) + 1)
 
+    def forget(self) -> None:
+        """Let go of all that is kept of answers and events."""
+        self._cache.clear()
+        self.tail.forget()
+        self._warehouse.forget()
+
     def run(
         self, plan: Plan, question: Callable[["Execution"], Result], cancelled: threading.Event | None = None
     ) -> tuple["Execution", Result]:

@@ -39,6 +39,10 @@ class QueryService:
         self._settings = settings
         self._executor = executor
 
+    def forget(self) -> None:
+        """Let go of all that is kept of answers and events."""
+        self._executor.forget()
+
     def run(self, request: QueryRequest, cancelled: threading.Event | None = None) -> QueryAnswer:
         """Answer one query, unless ``cancelled`` is set first.
 

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from cloudpulse.events.model import LAKE, SPEED, Position
+from cloudpulse.events.model import LAKE, SPEED, Batch, Position
 from cloudpulse.settings import Settings
 
 if TYPE_CHECKING:
     from cloudpulse.auth.clients import ClientService
+    from cloudpulse.auth.record_signing import RecordSigner
     from cloudpulse.auth.rotation import Rotation
     from cloudpulse.auth.sessions import SessionService
     from cloudpulse.auth.throttle import SignInThrottle, TokenBuckets
@@ -36,9 +37,11 @@ if TYPE_CHECKING:
     from cloudpulse.lake.snapshot import SnapshotReader
     from cloudpulse.ops.alarm_board import AlarmBoard
     from cloudpulse.ops.dead_letters import DeadLetterService
+    from cloudpulse.ops.erasures import ErasureService
     from cloudpulse.ops.history import HealthHistory
     from cloudpulse.ops.jobs import JobService
     from cloudpulse.ops.ledger import LedgerService
+    from cloudpulse.ops.reconciliation import Reports
     from cloudpulse.ops.workflows import WorkflowService
     from cloudpulse.ports import AuditLog, Counters, DeadLetters, LogReader, Records, Warehouse
     from cloudpulse.serving.adhoc import SqlService
@@ -139,7 +142,10 @@ class ApiServices:
     event_list: EventListService
     event_feed: EventFeed
     ledger: LedgerService
+    reconciliation: Reports
     dead_letters: DeadLetterService
+    erasures: ErasureService
+    record_signer: RecordSigner
     jobs: JobService
     workflows: WorkflowService
     alarms: AlarmBoard
@@ -232,7 +238,11 @@ def event_lookup(settings: Settings, ingest: Ingest, parts: Serving) -> EventLoo
 
 
 def dead_letter_service(
-    settings: Settings, parts: Serving, journal: Sequencer, positions: Mapping[str, Callable[[], Position | None]]
+    settings: Settings,
+    parts: Serving,
+    journal: Sequencer,
+    positions: Mapping[str, Callable[[], Position | None]],
+    check: Callable[[Batch], None],
 ) -> DeadLetterService:
     """What the api process does with dead letters."""
     from cloudpulse.lake import parquet
@@ -244,7 +254,7 @@ def dead_letter_service(
         SPEED: lambda chunk: (minutes.live_counts(chunk.batches), minutes.live_sessions(chunk.table)),
     }
     keep = dt.timedelta(days=settings.dead_letter_days)
-    return DeadLetterService(parts.letters, parts.reader, journal, positions, trials, keep, utc_now)
+    return DeadLetterService(parts.letters, parts.reader, journal, positions, trials, keep, utc_now, check)
 
 
 def ledger_service(settings: Settings) -> LedgerService:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, closing
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, closing, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from cloudpulse.auth.rotation import Rotation
     from cloudpulse.engines.local.jobs import SqliteJobs
     from cloudpulse.ops.jobs import JobFunction, JobService
+    from cloudpulse.ops.ledger import LedgerReport
+    from cloudpulse.ops.reconcile import Reconciler
     from cloudpulse.ports import Warehouse
 
 JOB_MEMORY_BYTES = 256 * MIB
@@ -40,11 +42,11 @@ def local_jobs(settings: Settings) -> SqliteJobs:
     return SqliteJobs(settings.data)
 
 
-def job_service(settings: Settings, rotation: Rotation) -> JobService:
+def job_service(settings: Settings, rotation: Rotation, vacuum: JobFunction) -> JobService:
     """The jobs as the api process knows them; those that must run in it are bound here."""
     from cloudpulse.ops.jobs import JobService
 
-    return JobService(local_jobs(settings), utc_now, {"rotate": lambda *_: rotation.look()})
+    return JobService(local_jobs(settings), utc_now, {"rotate": lambda *_: rotation.look(), "vacuum": vacuum})
 
 
 def job_runner(settings: Settings, runs: SqliteJobs, functions: Mapping[str, JobFunction]) -> JobRunner:
@@ -56,24 +58,31 @@ def job_runner(settings: Settings, runs: SqliteJobs, functions: Mapping[str, Job
 
 
 def job_functions(settings: Settings, parts: Pipeline, runs: SqliteJobs) -> dict[str, JobFunction]:
-    """What the jobs of the pipeline call."""
+    """What the jobs of the pipeline call, which begins now."""
     from cloudpulse.batch.compact import Compactor
     from cloudpulse.batch.replay import Replay
     from cloudpulse.batch.retain import Retention
     from cloudpulse.batch.summary import Summariser
     from cloudpulse.batch.sweep import sweep
     from cloudpulse.lake.snapshot import SnapshotReader
+    from cloudpulse.lake.tombstones import Tombstone
     from cloudpulse.ops import jobs
+    from cloudpulse.wiring import erasing
 
     def summarise(_: jobs.Arguments, now: dt.datetime) -> dict[str, Any]:
         snapshots, open_warehouse = SnapshotReader(settings), partial(_warehouse, settings)
         return Summariser(settings.data, snapshots, parts.reader, parts.writer.hurry, open_warehouse).run(now)
+
+    def reconcile(arguments: jobs.Arguments, _: dt.datetime) -> dict[str, Any]:
+        with reconciler(settings, parts) as found:
+            return found.run(msgspec.convert(arguments, jobs.Reconciliation))
 
     def replay(arguments: jobs.Arguments, now: dt.datetime) -> dict[str, Any]:
         days = msgspec.convert(arguments, jobs.Days)
         return Replay(*keep, utc_now).run(days.date_from, days.date_to, days.dry_run, now)
 
     keep = (settings, parts.lake, parts.records)
+    eraser = erasing.eraser(settings, parts, runs, started_at=utc_now())
     return {
         "compact": lambda _, now: Compactor(*keep, utc_now).run(now),
         "retain": lambda _, now: Retention(*keep, utc_now).run(now),
@@ -81,7 +90,39 @@ def job_functions(settings: Settings, parts: Pipeline, runs: SqliteJobs) -> dict
         "summarise": summarise,
         "expire": lambda _, now: jobs.expire(runs, now) | workflows.expire(settings, now),
         "replay": replay,
+        "erase": lambda given, _: eraser.run(msgspec.convert(given, Tombstone)),
+        "reconcile": reconcile,
     }
+
+
+@contextmanager
+def reconciler(settings: Settings, parts: Pipeline, clock: Callable[[], dt.datetime] = utc_now) -> Iterator[Reconciler]:
+    """What compares the layers of the pipeline and mends them."""
+    from cloudpulse.batch.replay import Replay
+    from cloudpulse.lake.snapshot import SnapshotReader
+    from cloudpulse.ops.comparison import Stores
+    from cloudpulse.ops.ledger import LedgerService
+    from cloudpulse.ops.reconcile import Reconciler
+    from cloudpulse.speed.repair import CounterRepair, Right
+
+    def ledger() -> LedgerReport:
+        with _warehouse(settings) as warehouse:
+            service = LedgerService(settings, parts.reader, snapshots, parts.records, parts.letters, warehouse)
+            return service.report(deep=False)
+
+    with closing(SnapshotReader(settings)) as snapshots:
+        stores = Stores(
+            data=settings.data.resolve(),
+            log=parts.reader,
+            snapshots=snapshots,
+            counters=parts.counters,
+            records=parts.records,
+            letters=parts.letters,
+            warehouse=partial(_warehouse, settings),
+        )
+        replay = Replay(settings, parts.lake, parts.records, clock).run
+        repair = CounterRepair(parts.counters, parts.reader)
+        yield Reconciler(stores, ledger, replay, lambda **right: repair.run(Right(**right)), clock)
 
 
 def _warehouse(settings: Settings) -> AbstractContextManager[Warehouse]:

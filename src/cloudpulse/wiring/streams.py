@@ -5,8 +5,6 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from cloudpulse.settings import Settings
 from cloudpulse.wiring import Serving, trust, utc_now
 
@@ -25,8 +23,8 @@ def event_feed(settings: Settings, parts: Serving) -> EventFeed:
         from cloudpulse.lake import erasures
         from cloudpulse.lake.tombstones import Tombstones
 
-        found = [msgspec.convert(document, erasures.Erasure) for _, document in parts.records.list(erasures.KIND)]
+        found = erasures.tombstones(parts.records)
         key = erasures.known_key(secrets, int(time.time())) if found else None
-        return Tombstones(key or b"", [erasure.tombstone for erasure in found])
+        return Tombstones(key or b"", found)
 
     return EventFeed(parts.reader, erased, utc_now)

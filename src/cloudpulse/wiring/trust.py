@@ -10,6 +10,7 @@ from cloudpulse.wiring import AUDIT_FILE, open_folder
 
 if TYPE_CHECKING:
     from cloudpulse.auth.clients import ClientService
+    from cloudpulse.auth.record_signing import RecordSigner
     from cloudpulse.auth.rotation import Rotation
     from cloudpulse.auth.sessions import SessionService
     from cloudpulse.auth.tokens import TokenService
@@ -51,6 +52,13 @@ def local_user_tokens(settings: Settings) -> UserTokens:
     from cloudpulse.auth.user_tokens import UserTokens
 
     return UserTokens(local_secrets(settings), settings, time.time)
+
+
+def record_signer(settings: Settings) -> RecordSigner:
+    """Signs records with a key of a data folder."""
+    from cloudpulse.auth.record_signing import RecordSigner
+
+    return RecordSigner(local_secrets(settings), time.time)
 
 
 def verifier(settings: Settings, tokens: TokenService, user_tokens: UserTokens) -> Verifier:

@@ -104,10 +104,10 @@ class SqliteEventLog:
             connection.execute(_DECIDE, (letter_id, 0))
             return _decided(connection, letter_id) == 0
 
-    def scrub(self) -> None:
+    def vacuum(self) -> None:
         """Write the file anew."""
         with _full_disk_told_apart():
-            self._database.scrub()
+            self._database.vacuum()
 
     def close(self) -> None:
         """Write the write-ahead log back and close."""

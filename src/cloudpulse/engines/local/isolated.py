@@ -61,12 +61,16 @@ class IsolatedWarehouse:
                 finally:
                     self._give_back(process)
 
-    def close(self) -> None:
+    def forget(self) -> None:
         """End the processes that wait."""
         with self._lock:
             idle, self._idle = self._idle, []
         for process in idle:
             process.kill()
+
+    def close(self) -> None:
+        """End the processes that wait, and remove what they were given."""
+        self.forget()
         if self._folder:
             shutil.rmtree(self._folder, ignore_errors=True)
 

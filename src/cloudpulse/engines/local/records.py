@@ -66,6 +66,10 @@ class SqliteRecords:
             connection.executemany(_DELETE, gone)
             connection.executemany(_PUT, rows)
 
+    def vacuum(self) -> None:
+        """Leave no byte of what was deleted."""
+        self._database.vacuum()
+
     def close(self) -> None:
         """Give the file back."""
         self._database.close()

@@ -82,7 +82,7 @@ class Database:
             busy, _, _ = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         return not busy
 
-    def scrub(self) -> None:
+    def vacuum(self) -> None:
         """Write the file anew, and empty its log: nothing is left in them of what was deleted.
 
         Overwriting what is deleted is not enough: a page that was divided or merged keeps copies of rows that have

@@ -63,12 +63,19 @@ class DuckDbWarehouse:
                     _create_view(cursor, name, relation)
                 return _select(cursor, sql, parameters, limits)
         except _BROKEN as exc:
-            self._forget(database)
+            self._give_up(database)
             raise UserError("DuckDB cannot run this statement: it met an error of its own.") from exc
         except (UserError, StoreError) as exc:  # where the lake lies is nobody's business
             raise type(exc)(exc.detail.replace(f"{self._settings.data.resolve()}/", "")) from exc
         finally:
             cursor.close()
+
+    def forget(self) -> None:
+        """Use another database from now on, and remove what killed processes have spilled."""
+        with self._opening:
+            self._opened = None
+        for kind in ("duckdb", "rows"):
+            own_folder(self._settings.data.resolve(), kind)
 
     def close(self) -> None:
         """Release the database; running statements end with an error."""
@@ -80,7 +87,7 @@ class DuckDbWarehouse:
             self._opened = self._opened or _open(self._settings)
             return self._opened
 
-    def _forget(self, database: duckdb.DuckDBPyConnection) -> None:
+    def _give_up(self, database: duckdb.DuckDBPyConnection) -> None:
         """After such an error a database answers nothing any more."""
         with self._opening:
             if self._opened is database:
