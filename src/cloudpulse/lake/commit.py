@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 from pyiceberg.exceptions import CommitFailedException
 from pyiceberg.io import FileIO
-from pyiceberg.manifest import DataFile
+from pyiceberg.manifest import DataFile, ManifestFile
 from pyiceberg.table import Transaction
 from pyiceberg.table.metadata import TableMetadata
 from pyiceberg.table.update import RemoveSnapshotsUpdate
@@ -213,19 +213,29 @@ def _stage_append(transaction: Transaction, files: Sequence[DataFile]) -> None:
 
 def _stage_replacement(transaction: Transaction, removed: Sequence[DataFile], files: Sequence[DataFile]) -> None:
     with transaction.update_snapshot().overwrite() as overwrite:
-        _share_no_evaluator(overwrite)
+        _evaluate_in_turn(overwrite)
         for file in removed:
             overwrite.delete_data_file(file)
         for file in files:
             overwrite.append_data_file(file)
 
 
-def _share_no_evaluator(overwrite: Any) -> None:
+def _evaluate_in_turn(overwrite: Any) -> None:
     """An evaluator remembers the manifest that it looks at, and pyiceberg 0.12 gives one to all of its threads: under
     load, files that are live were not found.
     """
-    build = overwrite._build_manifest_evaluator
-    overwrite._build_manifest_evaluator = lambda spec_id: lambda manifest: build(spec_id)(manifest)
+    build, turn = overwrite._build_manifest_evaluator, threading.Lock()
+
+    def build_for_threads(spec_id: int) -> Callable[[ManifestFile], bool]:
+        evaluate = build(spec_id)
+
+        def in_turn(manifest: ManifestFile) -> bool:
+            with turn:
+                return bool(evaluate(manifest))
+
+        return in_turn
+
+    overwrite._build_manifest_evaluator = build_for_threads
 
 
 def _stage_expiry(transaction: Transaction, base: TableMetadata, keep: int) -> None:
