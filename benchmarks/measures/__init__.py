@@ -1,6 +1,6 @@
 """What is measured, by name, in the order in which it runs."""
 
-from benchmarks.measures import batches, memory, queries, singles, size, startup, steady
+from benchmarks.measures import batches, maintenance, memory, queries, singles, size, startup, steady
 from benchmarks.run import Measure
 
 MEASURES: dict[str, Measure] = {
@@ -11,4 +11,5 @@ MEASURES: dict[str, Measure] = {
     "size": size.measure,
     "queries": queries.measure,
     "memory": memory.measure,
+    "maintenance": maintenance.measure,
 }
