@@ -35,6 +35,7 @@ from cloudpulse.ops.alarm_board import AlarmBoard
 from cloudpulse.ops.history import HealthHistory
 from cloudpulse.ops.jobs import JobService
 from cloudpulse.ops.publish import Outbox
+from cloudpulse.ops.reconciliation import Reports
 from cloudpulse.ops.uploads import Uploads
 from cloudpulse.ops.workflows import WorkflowService
 from cloudpulse.serving.summaries import find_summary
@@ -143,6 +144,7 @@ def services(tmp_path, secrets, runs, executions, alarm_records) -> SimpleNamesp
         audit=audit_log,
         now=now,
         jobs=JobService(runs, now, {"rotate": lambda *_: None}),
+        reconciliation=Reports(alarm_records),
         alarms=AlarmBoard(alarm_records, settings, Outbox(alarm_records, {}, now)),
         health_history=HealthHistory(alarm_records),
         workflows=WorkflowService(executions, Uploads(settings), lambda: dt.datetime.fromtimestamp(clock.now, dt.UTC)),

@@ -17,6 +17,7 @@ READ = [
     "/v1/realtime/stream",
     "/v1/events/stream",
     "/v1/summaries/2026-03-09",
+    "/v1/reconciliation",
     "/v1/events/01a1f8ae-942c-71d8-b8b0-809fda29c80e",
 ]
 ADMIN = [

@@ -58,7 +58,8 @@ async def may_measure(connection: ASGIConnection[Any, Any, Any, Any], handler: B
 def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Counters and gauges as Prometheus text."""
     services = request.app.state.services
-    text = telemetry.exposition({**services.health.gauges(), **services.jobs.gauges(), **services.alarms.gauges()})
+    sources = (services.health, services.jobs, services.alarms, services.reconciliation)
+    text = telemetry.exposition({name: value for source in sources for name, value in source.gauges().items()})
     return Response(text, media_type=TEXT)
 
 

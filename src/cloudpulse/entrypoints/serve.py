@@ -111,7 +111,6 @@ def _services(
 ) -> wiring.ApiServices:
     from cloudpulse.auth.throttle import SignInThrottle, TokenBuckets
     from cloudpulse.entrypoints.first_login import make_first_login
-    from cloudpulse.ops.reconciliation import Reports
     from cloudpulse.serving.summaries import find_summary
 
     clients, users = trust.local_clients(settings), trust.local_users(settings)
@@ -141,7 +140,7 @@ def _services(
         event_list=serving.event_list,
         event_feed=streams.event_feed(settings, serving),
         ledger=serving.ledger,
-        reconciliation=Reports(serving.records),
+        reconciliation=serving.reconciliation,
         dead_letters=letters,
         erasures=erasures,
         record_signer=trust.record_signer(settings),

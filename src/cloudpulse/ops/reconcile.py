@@ -5,6 +5,7 @@ Mending goes from what was accepted outwards: silver is rebuilt from bronze, the
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
@@ -12,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import structlog
 
-from cloudpulse.errors import CloudPulseError, LogTrimmed
+from cloudpulse.errors import CloudPulseError, LogTrimmed, StoreError
 from cloudpulse.events.model import Position
 from cloudpulse.events.times import from_micros, minute_of, parse, rfc3339
 from cloudpulse.lake.snapshot import read_between
@@ -53,8 +54,11 @@ class Mend(Protocol):
         counts: Iterable[MinuteCount],
         lake: int,
         rows: pa.Table,
+        afresh: bool,
     ) -> None:
         """Set minutes ``first`` to ``last`` to ``counts``, as they are at ``position``; ``rows`` reach up to ``lake``.
+
+        ``afresh`` forgets what sessions were counted before.
 
         Raises ``LogTrimmed`` when that was too long ago, another ``CloudPulseError`` when it cannot be done now.
         """
@@ -113,6 +117,24 @@ class Reconciler:
             log.error("the layers do not agree", found=report.found, left=report.left)
         return {"at": report.at, "status": report.status, "found": report.found, "left": report.left}
 
+    def recount(self, first: int, last: int) -> None:
+        """Make live counters of minutes anew, whatever they are: nothing stays that is not accepted any more.
+
+        Raises ``CloudPulseError`` when that cannot be done now.
+        """
+        for _ in range(PASSES):
+            look = self._comparison.look(self._clock())
+            with suppress(LogTrimmed):  # it takes too long: what is left is told anew
+                while first <= last:
+                    # Older minutes are not read any more, and what they should be is not known.
+                    first = max(first, look.first)
+                    until = min(first + RUN_MINUTES - 1, last)
+                    if first <= until:
+                        self._mend_range(look, first, until, afresh=True)
+                    first = until + 1
+                return
+        raise StoreError("The lake moves too fast for the live counters to be made anew; try again.")
+
     def _judge(self) -> _Judged:
         for _ in range(LOOKS):
             judged = _Judged(self._comparison.look(self._clock()), self._ledger())
@@ -146,7 +168,7 @@ class Reconciler:
             if not look.findings.minutes or look.findings.minutes >= wrong:
                 return
 
-    def _mend_range(self, look: Look, first: int, last: int) -> None:
+    def _mend_range(self, look: Look, first: int, last: int, afresh: bool = False) -> None:
         self._mend(
             first=first,
             last=last,
@@ -154,6 +176,7 @@ class Reconciler:
             counts=_counts(look.right, first, last),
             lake=look.lake.seq,
             rows=read_between(look.silver, SESSIONS, first * MINUTE, (last + 1) * MINUTE),
+            afresh=afresh,
         )
 
 

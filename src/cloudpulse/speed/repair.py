@@ -23,7 +23,10 @@ _NOW = from_micros(0)
 
 
 class Right(msgspec.Struct, frozen=True, kw_only=True):
-    """What the counters of a range of minutes are at ``position``; the rows in the lake up to batch ``lake``."""
+    """What the counters of a range of minutes are at ``position``, and its rows in the lake up to batch ``lake``.
+
+    Sketches are made of these rows, and, but for ``afresh``, of what is stored: it may hold what a dead letter has.
+    """
 
     first: int
     last: int
@@ -31,6 +34,7 @@ class Right(msgspec.Struct, frozen=True, kw_only=True):
     counts: Iterable[MinuteCount]
     lake: int
     rows: pa.Table
+    afresh: bool = False
 
 
 class CounterRepair:
@@ -63,7 +67,9 @@ class _Truth:
         self._right = right
         self._log = log
         self._through = right.lake
-        self._counts = Counter({(one.app, one.minute, one.event_type): one.events for one in right.counts})
+        self._counts = Counter(
+            {(one.app, one.minute, one.event_type): one.events for one in right.counts if one.events}
+        )
         self._sketches: defaultdict[tuple[str, int], list[bytes]] = defaultdict(list)
         self._merge(right.rows)
 
@@ -81,13 +87,14 @@ class _Truth:
 
     def counts(self) -> list[MinuteCount]:
         """The counters of the range."""
-        return [MinuteCount(*key, events) for key, events in self._counts.items() if events > 0]
+        return [MinuteCount(*key, events) for key, events in self._counts.items()]
 
     def sessions(self, live: LiveCounts) -> dict[tuple[str, int], bytes]:
-        """Sketches of all minutes that have events: what is stored too, for it may hold what dead letters have."""
-        wanted = {(app, minute) for (app, minute, _), events in self._counts.items() if events > 0}
-        stored = {(app, minute): body for app, minute, body in live.sessions if sketch.is_readable(body)}
-        found = {key: [*self._sketches[key], *([stored[key]] if key in stored else [])] for key in wanted}
+        """Sketches of all minutes that have events."""
+        found = {(app, minute): self._sketches[app, minute] for app, minute, _ in self._counts}
+        for app, minute, body in () if self._right.afresh else live.sessions:
+            if (app, minute) in found and sketch.is_readable(body):
+                found[app, minute] = [*found[app, minute], body]
         return {key: sketch.union(bodies) for key, bodies in found.items() if bodies}
 
     def _is_touched(self, count: Count) -> bool:

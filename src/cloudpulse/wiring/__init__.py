@@ -90,6 +90,7 @@ class Serving:
     event_list: EventListService
     realtime: RealtimeService
     ledger: LedgerService
+    reconciliation: Reports
     snapshots: SnapshotReader
     letters: DeadLetters
     records: Records
@@ -202,6 +203,7 @@ def serving(settings: Settings) -> Serving:
     from cloudpulse.engines.local.warehouse import DuckDbWarehouse
     from cloudpulse.lake.snapshot import SnapshotReader
     from cloudpulse.ops.ledger import LedgerService
+    from cloudpulse.ops.reconciliation import Reports
     from cloudpulse.serving.adhoc import SqlService
     from cloudpulse.serving.events import EventListService
     from cloudpulse.serving.execution import Executor
@@ -223,6 +225,7 @@ def serving(settings: Settings) -> Serving:
         event_list=EventListService(settings, executor, utc_now),
         realtime=RealtimeService(counters, reader, utc_now),
         ledger=LedgerService(settings, reader, snapshots, records, letters, warehouse),
+        reconciliation=Reports(records),
         snapshots=snapshots,
         letters=letters,
         records=records,
