@@ -14,6 +14,7 @@ from cloudpulse.telemetry import told
 PACE_SECONDS = 1.0
 IDLE_SECONDS = 600.0
 RETRY_SECONDS = 10.0
+NEVER = dt.datetime.max.replace(tzinfo=dt.UTC)
 END_SECONDS = 1.0
 """What is under way when the process ends is not waited for: it is sent again by the next one."""
 
@@ -29,6 +30,7 @@ class DeliveryLoop(threading.Thread):
         self._delivery = delivery
         self._now = now
         self._gather = gather
+        self._again_at = now()
         self._ended = threading.Event()
 
     def run(self) -> None:
@@ -38,19 +40,18 @@ class DeliveryLoop(threading.Thread):
                 wait = self.step()
             except Exception as exc:
                 log.error("messages could not be sent", **told(exc))
-                wait = RETRY_SECONDS
+                self._again_at, wait = self._now(), RETRY_SECONDS
             self._outbox.changed.wait(wait)
 
     def step(self) -> float:
         """Send what can be sent; returns the seconds until the next time."""
-        self._outbox.changed.clear()
         if self._gather is not None:
             self._gather()
-        again_at = self._delivery.step(self._now())
+        if self._outbox.changed.is_set() or self._now() >= self._again_at:
+            self._outbox.changed.clear()
+            self._again_at = self._delivery.step(self._now()) or NEVER
         longest = IDLE_SECONDS if self._gather is None else PACE_SECONDS
-        return (
-            longest if again_at is None else max(0.0, min(longest, (again_at - self._now()) / dt.timedelta(seconds=1)))
-        )
+        return min(longest, max(0.0, (self._again_at - self._now()) / dt.timedelta(seconds=1)))
 
     def stop(self) -> None:
         """End soon."""
