@@ -211,7 +211,7 @@ class DeadLetters(Protocol):
         """
 
     def shorten(self, letter_id: str, batch: Batch, place: str | None = None) -> bool:
-        """Leave a letter the events of ``batch`` alone, and count the others as ``remove`` does; False without a letter."""
+        """Leave a letter the events of ``batch`` alone, and count the others as ``remove`` does; False if there is none."""
 
     def forget_above(self, consumer: str, position: Position | None) -> int:
         """Forget the letters of this consumer above its position, which the log delivers again; returns how many."""

@@ -154,6 +154,8 @@ async def _parse_many(request: IngestRequest, headers: RawHeaders) -> Parsed:
 
 
 async def _receive(request: IngestRequest, headers: RawHeaders, parsed: Parsed) -> Receipt:
+    if request.auth.is_relay:
+        await asyncio.to_thread(request.app.state.services.erasures.check_relayed, parsed[0])
     future: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
     request.app.state.services.receiver.receive(parsed, _sender(request, headers), future)
     receipt = await future

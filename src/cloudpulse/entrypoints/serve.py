@@ -117,6 +117,7 @@ def _services(
     tokens, user_tokens = trust.local_tokens(settings), trust.local_user_tokens(settings)
     audit = trust.local_audit(settings)
     rotation = trust.local_rotation(settings, clients)
+    feed = streams.event_feed(settings, serving)
     make_first_login(settings.data, trust.local_secrets(settings), clients, users, audit)
     return wiring.ApiServices(
         settings=settings,
@@ -138,13 +139,13 @@ def _services(
         realtime=serving.realtime,
         lookup=wiring.event_lookup(settings, ingest, serving),
         event_list=serving.event_list,
-        event_feed=streams.event_feed(settings, serving),
+        event_feed=feed,
         ledger=serving.ledger,
         reconciliation=serving.reconciliation,
         dead_letters=letters,
         erasures=erasures,
         record_signer=trust.record_signer(settings),
-        jobs=jobs.job_service(settings, rotation, erasing.vacuum(serving, ingest.sequencer)),
+        jobs=jobs.job_service(settings, rotation, erasing.vacuum(serving, ingest.sequencer, feed)),
         alarms=overseen.board,
         health_history=overseen.history,
         workflows=workflows.workflow_service(settings),

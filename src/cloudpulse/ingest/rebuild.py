@@ -1,4 +1,6 @@
-"""Brings the id index up to the journal; a lost index comes back from bronze, dead letters and the journal."""
+"""Brings the id index up to the journal; a lost index comes back from bronze, dead letters, what was erased, and the
+journal.
+"""
 
 import heapq
 from collections.abc import Iterator
@@ -10,6 +12,7 @@ import structlog
 
 from cloudpulse.events import codec, times
 from cloudpulse.events.model import LAKE, Batch, StoredEvent
+from cloudpulse.lake import erased_ids
 from cloudpulse.lake.bronze import BronzeFile, list_files, read
 from cloudpulse.ports import DeadLetters, IdIndex, LogReader, LogState, Records
 
@@ -30,7 +33,8 @@ def bring_up(
         stored = (
             batch for file in files if file.first <= state.trimmed for batch in _batches(file, state, data, oldest)
         )
-        for batch in _merged(stored, _set_aside(letters, state)):
+        gone = [*_set_aside(letters, state), *_erased(records, state, index.through())]
+        for batch in _merged(stored, sorted(gone, key=lambda batch: batch.seq)):
             index.record(batch)
     after = max(index.through(), state.trimmed)
     while batches := reader.read(after):
@@ -39,9 +43,9 @@ def bring_up(
         after = batches[-1].seq
 
 
-def _merged(stored: Iterator[Batch], set_aside: list[Batch]) -> Iterator[Batch]:
-    """In the order of their numbers; of one batch a part may be stored, and the rest set aside."""
-    in_order = heapq.merge(stored, set_aside, key=lambda batch: batch.seq)
+def _merged(stored: Iterator[Batch], gone: list[Batch]) -> Iterator[Batch]:
+    """In the order of their numbers; of one batch a part may be stored, and the rest set aside or erased."""
+    in_order = heapq.merge(stored, gone, key=lambda batch: batch.seq)
     for _, same in groupby(in_order, key=lambda batch: batch.seq):
         first, *others = same
         yield msgspec.structs.replace(first, ids=b"".join([batch.ids for batch in (first, *others)]))
@@ -52,7 +56,16 @@ def _set_aside(letters: DeadLetters, state: LogState) -> list[Batch]:
     found = [letter for letter in letters.list(LAKE) if letter.position.journal == state.journal]
     batches = [(letter.position.seq, letters.batch(letter.id)) for letter in found]
     known = [msgspec.structs.replace(batch, seq=seq, redrive_of=None) for seq, batch in batches if batch is not None]
-    return sorted((batch for batch in known if batch.seq <= state.trimmed), key=lambda batch: batch.seq)
+    return [batch for batch in known if batch.seq <= state.trimmed]
+
+
+def _erased(records: Records, state: LogState, after: int) -> Iterator[Batch]:
+    """What bronze and letters had, and lost by an erasure."""
+    for found in erased_ids.reaching(records, state.journal, after + 1):
+        if found.first <= state.trimmed:
+            ids = codec.unpack_ids(found.ids)
+            seq = min(found.last, state.trimmed)
+            yield Batch(seq=seq, received_at=found.known_since, events=len(ids), digest=(), ids=found.ids, lines=b"")
 
 
 def _batches(file: BronzeFile, state: LogState, data: Path, oldest: int) -> Iterator[Batch]:
@@ -60,6 +73,8 @@ def _batches(file: BronzeFile, state: LogState, data: Path, oldest: int) -> Iter
 
     The journal itself gives what is not trimmed.
     """
+    if file.stored_at // 1_000_000 < oldest:
+        return
     lines = read(data, file).splitlines()
     received_at = times.micros(times.parse(msgspec.json.decode(lines[-1], type=StoredEvent).received_at))
     if received_at // 1_000_000 < oldest:

@@ -95,6 +95,11 @@ class Tombstones:
             return [self._of_damaged(line) for line in lines]
         return [self._of_line(one) for one in decoded]
 
+    def are_about(self, user_id: str | None, session_id: str | None) -> bool:
+        """Whether a tombstone is for one of these, whenever it was received."""
+        who = {"user": user_id, "session": session_id}
+        return any(self._place(kind, who[kind]) is not None for kind in self._places)
+
     def _find(self, kind: Subject, value: str | None) -> int | None:
         return None if value is None else self._places[kind].get(keyed_hash(self._key, kind, value))
 

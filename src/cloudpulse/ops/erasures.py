@@ -6,7 +6,7 @@ What is to be erased is here for a moment only: from here on a keyed hash stands
 import datetime as dt
 import secrets as random
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 import msgspec
@@ -14,16 +14,27 @@ import zstandard
 
 from cloudpulse.errors import NotFound, Overloaded
 from cloudpulse.events import codec, times
-from cloudpulse.events.model import Batch
+from cloudpulse.events.model import Batch, Event
 from cloudpulse.lake import erasures
 from cloudpulse.lake.tombstones import Subject, Tombstone, Tombstones, keyed_hash
 from cloudpulse.ops.jobs import Arguments
 from cloudpulse.ports import JobRun, Jobs, JobStatus, LogReader, Records, Secrets
 
 JOB = "erase"
+_BEING_ERASED = "Some of these events are just being erased; try again when that is done."
 RETRY = dt.timedelta(hours=1)
 PREFIX = "erase:"
 """Begins the ``redrive_of`` of the record that an erasure has in the log; no consumer takes it in."""
+
+
+class _Who(msgspec.Struct):
+    """What may tell whom something is about that was sent as an event."""
+
+    user_id: Any = None
+    session_id: Any = None
+
+
+_decode_who = msgspec.json.Decoder(_Who).decode
 
 
 class Journal(Protocol):
@@ -107,13 +118,23 @@ class ErasureService:
 
     def check(self, batch: Batch) -> None:
         """Raise ``Overloaded`` for events that are just being erased: they must not be appended again."""
+        stones = self._stones()
+        if stones and any(place is not None for place in stones.of_lines(_lines(batch))):
+            raise Overloaded(_BEING_ERASED)
+
+    def check_relayed(self, events: Iterable[tuple[int, Event]]) -> None:
+        """The same for events that were sent earlier, and are passed on now."""
+        stones = self._stones()
+        if stones and any(stones.are_about(event.user_id, event.session_id) for _, event in events):
+            raise Overloaded(_BEING_ERASED)
+
+    def _stones(self) -> Tombstones | None:
+        """The tombstones of erasures that are not done."""
         for erasure_id in list(self._active):
             known = erasures.find(self._records, erasure_id)
             if known is not None and known.record is not None:
-                del self._active[erasure_id]
-        stones = Tombstones(self._key(), self._active.values()) if self._active else None
-        if stones and any(place is not None for place in stones.of_lines(_lines(batch))):
-            raise Overloaded("Some of these events are just being erased; try again when that is done.")
+                self._active.pop(erasure_id, None)
+        return Tombstones(self._key(), self._active.values()) if self._active else None
 
     def _requested(self) -> list[tuple[Tombstone, JobRun]]:
         """Erasures whose runs are known, newest first."""
@@ -126,6 +147,15 @@ class ErasureService:
             known = random.token_bytes(32)
             self._secrets.put(erasures.KEY_SECRET, known.hex(), now)
         return known
+
+
+def is_about(stones: Tombstones, item: bytes) -> bool:
+    """Whether what was sent as an event is about one of those who are erased; what nobody can read may be."""
+    try:
+        who = _decode_who(item)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return True
+    return stones.are_about(*(value if isinstance(value, str) else None for value in (who.user_id, who.session_id)))
 
 
 def put_ripe_in_line(runs: Jobs, records: Records, now: dt.datetime) -> None:

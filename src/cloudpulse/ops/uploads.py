@@ -2,6 +2,7 @@
 
 import datetime as dt
 import io
+import math
 import os
 import shutil
 import uuid
@@ -82,14 +83,16 @@ class Uploads:
                 shutil.rmtree(folder)
         return removed
 
-    def erase(self, is_theirs: Callable[[bytes], bool], now: dt.datetime) -> int:
-        """Blank every event that is somebody's, in all raw copies; returns how many those were. All others stay, with
-        the index that they have. ``is_theirs`` gets JSON as it was sent, valid or not.
+    def erase(self, is_theirs: Callable[[bytes], bool], now: dt.datetime, before: dt.datetime | None = None) -> int:
+        """Blank every event that is somebody's, in all raw copies or those kept ``before`` a moment; returns how many
+        those were. All others stay, with the index that they have. ``is_theirs`` gets JSON as it was sent, or no JSON.
         """
         for path in self._data.glob(f"{FOLDER}/*/*/*/.*.tmp"):  # left by a crash, unless somebody writes there
             if now.timestamp() - path.stat().st_mtime > LEFT_SECONDS:
                 path.unlink()
-        return sum(self._erase_in(path, is_theirs) for path in self.paths())
+        until = math.inf if before is None else before.timestamp()
+        paths = [path for path in self.paths() if (self._data / path).stat().st_mtime < until]
+        return sum(self._erase_in(path, is_theirs) for path in paths)
 
     def _erase_in(self, path: str, is_theirs: Callable[[bytes], bool]) -> int:
         kind: Format = "ndjson" if path.endswith(".ndjson.zst") else "json"

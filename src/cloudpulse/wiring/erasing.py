@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from cloudpulse.settings import Settings
-from cloudpulse.wiring import TAIL_FOLDER, Pipeline, Serving, jobs, trust, utc_now
+from cloudpulse.wiring import TAIL_FOLDER, Pipeline, Serving, jobs, trust, utc_now, workflows
 
 if TYPE_CHECKING:
     from cloudpulse.batch.erase import Eraser
     from cloudpulse.engines.local.jobs import SqliteJobs
     from cloudpulse.ingest.sequencer import Sequencer
-    from cloudpulse.lake.tombstones import Tombstone
+    from cloudpulse.lake.tombstones import Tombstone, Tombstones
     from cloudpulse.ops.erasures import ErasureService
     from cloudpulse.ops.jobs import JobFunction
     from cloudpulse.ports import Records
+    from cloudpulse.serving.feed import EventFeed
 
 PACE_SECONDS = 0.2
 PATIENCE_SECONDS = 900.0
@@ -38,13 +39,14 @@ def erasure_service(settings: Settings, parts: Serving, journal: Sequencer) -> E
     return ErasureService(secrets, signer.prepare, journal, parts.reader, runs, parts.records, line.start, utc_now)
 
 
-def vacuum(parts: Serving, journal: Sequencer) -> JobFunction:
+def vacuum(parts: Serving, journal: Sequencer, feed: EventFeed) -> JobFunction:
     """The job ``vacuum``: what the api process keeps in its file and in its memory of what was removed."""
 
     def run(*_: object) -> dict[str, Any]:
         journal.vacuum()
         parts.query.forget()
         parts.sql.forget()
+        feed.forget()
         return {}
 
     return run
@@ -66,6 +68,21 @@ def eraser(settings: Settings, parts: Pipeline, runs: SqliteJobs, started_at: dt
         utc_now,
         started_at,
     )
+
+
+def tombstones(settings: Settings, records: Records) -> Callable[[], Tombstones]:
+    """What tells which events were erased, at the moment at which it is asked."""
+    from cloudpulse.lake import erasures
+    from cloudpulse.lake.tombstones import Tombstones
+
+    secrets = trust.local_secrets(settings)
+
+    def load() -> Tombstones:
+        found = erasures.tombstones(records)
+        key = erasures.known_key(secrets, int(time.time())) if found else None
+        return Tombstones(key or b"", found)
+
+    return load
 
 
 def put_in_line(runs: SqliteJobs, records: Records) -> Callable[[dt.datetime], None]:
@@ -105,10 +122,16 @@ class _Around:
         return position.seq if position is not None and position.journal == journal else 0
 
     def erase_uploads(self, stone: Tombstone) -> int:
-        return 0
+        from cloudpulse.events.times import from_micros
+        from cloudpulse.lake.tombstones import Tombstones
+        from cloudpulse.ops.erasures import is_about
+
+        found = partial(is_about, Tombstones(self.key(), [stone]))
+        return workflows.uploads(self._settings).erase(found, utc_now(), before=from_micros(stone.until))
 
     def mend_counters(self, first_minute: int, last_minute: int) -> None:
-        return None
+        with jobs.reconciler(self._settings, self._parts) as reconciler:
+            reconciler.recount(first_minute, last_minute)
 
     def vacuum(self) -> None:
         """The api process does its part, which it alone may; then follow the files that this one writes."""
