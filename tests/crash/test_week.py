@@ -224,7 +224,7 @@ class Week:
             if burst in (3, 5):
                 self.repeat()
             self.pulse.do("settle")
-            self.pulse.do("run_jobs")
+        self.run_jobs()
         self.pulse.assert_has_died_at(COMMIT_DEATHS[number % len(COMMIT_DEATHS)])
 
     def night(self, number: int) -> None:
@@ -237,11 +237,18 @@ class Week:
     def pass_night(self, midnight: dt.datetime) -> None:
         for hour, minute in NIGHTLY:
             self.pulse.now = midnight + dt.timedelta(hours=hour, minutes=minute)
-            done = self.pulse.do("run_jobs")
-            if "summarise" in done:
-                self.model.summarise(midnight.date())
-            if "retain" in done:
-                self.model.retire(midnight.date())
+            self.run_jobs()
+
+    def run_jobs(self) -> None:
+        """Run the jobs that are due."""
+        done = self.pulse.do("run_jobs")
+        today = self.pulse.now.date()
+        if "summarise" in done:
+            self.model.summarise(today)
+        if "retain" in done:
+            self.model.retire(today)
+        if "reconcile" in done:
+            assert (done["reconcile"]["status"], done["reconcile"]["found"]) == ("ok", 0)
 
     def events(self, count: int) -> list[dict[str, Any]]:
         """Most of this moment, some late, a few days late, some without a time."""
@@ -454,5 +461,5 @@ def test_a_week(pulse: Pulse, tmp_path: Path) -> None:
     assert min(week.model.retired, week.model.purged, week.model.expired) > 0
     week.pass_night(FIRST_DAY + 8 * DAY)
     pulse.now += 12 * HOUR
-    pulse.do("run_jobs")
+    week.run_jobs()
     check_disk(pulse, tmp_path / "data")

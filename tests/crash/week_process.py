@@ -52,7 +52,7 @@ class Clock:
 clock = Clock()
 wiring.utc_now = clock  # before anybody takes it from there
 
-from cloudpulse.wiring import jobs  # noqa: E402
+from cloudpulse.wiring import erasing, jobs  # noqa: E402
 
 
 class Pulse:
@@ -68,7 +68,9 @@ class Pulse:
             SPEED: self._serving.counters.position,
             LAKE: lambda: self._serving.snapshots.current().position,
         }
-        self._letters = wiring.dead_letter_service(settings, self._serving, self._ingest.sequencer, self._positions)
+        serving, sequencer = self._serving, self._ingest.sequencer
+        erasures = erasing.erasure_service(settings, serving, sequencer)
+        self._letters = wiring.dead_letter_service(settings, serving, sequencer, self._positions, erasures.check)
         self._watch = watch.Watch(
             settings,
             self._ingest.gate,
