@@ -174,16 +174,16 @@ class Server:
         """Whether a process has died at this point."""
         return not (self.faults / point).exists()
 
-    def request(self, method: str, path: str, body: Any = None) -> Answer:
+    def request(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
         """One request on a connection of its own."""
         if self.address is None:
             raise ConnectionError("the server is down")
         with closing(http.client.HTTPConnection(*self.address, timeout=20)) as connection:
-            return self.exchange(connection, method, path, body)
+            return self.exchange(connection, method, path, body, **headers)
 
     def exchange(self, connection: http.client.HTTPConnection, method: str, path: str, body: Any = None) -> Answer:
         """One request on an open connection."""
-        headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
+        headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json", **more}
         connection.request(method, path, None if body is None else json.dumps(body), headers)
         answer = connection.getresponse()
         content = answer.read()

@@ -161,7 +161,7 @@ def test_history_holds_nothing_that_was_sent(world):
 
 
 def test_a_step_that_fails_is_tried_again(running):
-    """Mechanism 21: what was done before a failure is not done twice."""
+    """Guards mechanism 21: what was done before a failure is not done twice."""
     running.intake.failures = [StoreError("The api process did not answer."), Overloaded("Not now.")]
     execution = running.start(event())
     ended = running.outcome(execution)
@@ -267,7 +267,7 @@ def test_two_requests_of_one_key_at_once(world):
 
 
 def test_a_step_that_is_run_again_adds_nothing(world):
-    """Mechanism 4: ids follow from the execution and the index."""
+    """Guards mechanism 4: ids follow from the execution and the index."""
     execution = world.start(event(), event("error"))
     assert world.steps["write"](execution, NOW)["accepted"] == 2
     assert world.steps["write"](execution, NOW) == {"accepted": 0, "duplicates": 2, "rejected": 0, "rejections": []}
@@ -298,7 +298,7 @@ def test_batches_are_bounded_in_bytes(world, monkeypatch):
 
 
 def test_what_may_have_been_stored_before_its_ids_were_forgotten_is_not_stored_again(world):
-    """Mechanism 4: ids are known for a window alone."""
+    """Guards mechanism 4: ids are known for a window alone."""
     begun = world.start(event())
     late = NOW + (world.settings.dedup_window_days + 1) * DAY
     second = workflows.begun(workflows.begun(begun, "write", NOW), "write", late)
@@ -316,7 +316,7 @@ def test_a_step_that_ends_its_process_again_and_again_is_given_up(world):
 
 
 def test_what_had_ended_is_not_run_again(world):
-    """Mechanism 21: a crash between the end of a step and DBOS's note of it."""
+    """Guards mechanism 21: a crash between the end of a step and DBOS's note of it."""
     execution = world.start(event())
     for name in ("process", "write", "write", "process"):
         world.stepper.attempt(execution.id, name)
@@ -325,7 +325,7 @@ def test_what_had_ended_is_not_run_again(world):
 
 
 def test_a_store_that_refuses_the_end_is_waited_for(running, monkeypatch):
-    """Mechanism 21: else it would seem to run for ever."""
+    """Guards mechanism 21: else it would seem to run for ever."""
     monkeypatch.setattr(workflow_runner, "STORE_SECONDS", 0.01)
     give_up, refusals = running.stepper.give_up, [StoreError("Full."), StoreError("Full.")]
 
