@@ -181,7 +181,9 @@ class Server:
         with closing(http.client.HTTPConnection(*self.address, timeout=20)) as connection:
             return self.exchange(connection, method, path, body, **headers)
 
-    def exchange(self, connection: http.client.HTTPConnection, method: str, path: str, body: Any = None) -> Answer:
+    def exchange(
+        self, connection: http.client.HTTPConnection, method: str, path: str, body: Any = None, **more: str
+    ) -> Answer:
         """One request on an open connection."""
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json", **more}
         connection.request(method, path, None if body is None else json.dumps(body), headers)
