@@ -1,5 +1,6 @@
 """Events to bytes and back: the canonical line, its hash, the packed ids, and the compressed body of a batch."""
 
+import threading
 from uuid import UUID
 
 import msgspec
@@ -24,7 +25,16 @@ encode_event = msgspec.json.Encoder(order="deterministic").encode
 _encode_stamp = msgspec.json.Encoder().encode
 _decode_sent = msgspec.json.Decoder(_Sent).decode
 _decode_lines = msgspec.json.Decoder(StoredEvent).decode_lines
-_compressor = zstandard.ZstdCompressor(level=1)
+
+
+class _Compressors(threading.local):
+    """One for each thread: two threads that use one at once bring the process down."""
+
+    def __init__(self) -> None:
+        self.mine = zstandard.ZstdCompressor(level=1)
+
+
+_compressors = _Compressors()
 
 
 def payload_hash(canonical: bytes) -> bytes:
@@ -76,7 +86,7 @@ def stamp_prefix(stamp: Stamp) -> bytes:
 
 def pack_lines(lines: list[bytes]) -> bytes:
     """Stored lines as ``Batch.lines`` holds them: each ended by a newline, compressed together."""
-    return _compressor.compress(b"\n".join([*lines, b""]))
+    return _compressors.mine.compress(b"\n".join([*lines, b""]))
 
 
 def decompress(compressed: bytes) -> bytes:
