@@ -45,6 +45,7 @@ ORDINARY = {
     "limit": "5",
     "tz": "UTC",
     "lookback_minutes": "5",
+    "name": "activity",
 }
 """What a parameter has while another one is hostile; the others are left out."""
 
