@@ -59,7 +59,7 @@ ALARMS: tuple[Alarm, ...] = (
         unit="executions",
         threshold=0,
         sentence="{value} executions of workflows have failed within a day.",
-        todo="`cloudpulse workflows show ID` names the step and its error; sending the same again takes it up there.",
+        todo="`cloudpulse workflows show ID` tells why; `cloudpulse workflows retry ID` takes it up again.",
         raise_after=1,
         clear_after=1,
     ),
