@@ -16,6 +16,7 @@ from cloudpulse.api import app as app_module
 from cloudpulse.api.answer import JsonAnswer
 from cloudpulse.api.guards import requires
 from cloudpulse.auth.clients import ClientService
+from cloudpulse.auth.record_signing import RecordSigner
 from cloudpulse.auth.rotation import Rotation
 from cloudpulse.auth.secret_files import SecretFiles
 from cloudpulse.auth.sessions import SessionService
@@ -133,6 +134,7 @@ def services(tmp_path, secrets, runs, executions, alarm_records) -> SimpleNamesp
         clock=clock,
         tokens=tokens,
         user_tokens=user_tokens,
+        record_signer=RecordSigner(secrets, lambda: clock.now),
         verifier=Verifier([tokens, user_tokens], lambda: clock.now),
         clients=clients,
         rotation=Rotation(settings, secrets, signers, clients, sessions, files, audit_log, lambda: clock.now),

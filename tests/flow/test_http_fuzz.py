@@ -73,6 +73,7 @@ BODIES: dict[str, Any] = {
     "/v1/users/{user_id}": {"groups": ["events:read"]},
     "/v1/users/{user_id}/rotate": {"password": "a long enough one"},
     "/v1/dlq/redrive": {"ids": ["speed:journal:1"], "fingerprint": "f"},
+    "/v1/erase": {"session_id": "nobody"},
     "/v1/workflows/{name}": [event(MARK, "Page View")],
     "/v1/query/sql": {"sql": "SELECT 1"},
     "/v1/jobs/{name}/run": {"date_from": "2026-11-19", "date_to": "2026-11-20", "dry_run": True},

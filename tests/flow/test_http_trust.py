@@ -55,6 +55,8 @@ PROTECTED = [
     ("GET", "/v1/dlq/nobody", "admin"),
     ("POST", "/v1/dlq/redrive", "admin"),
     ("DELETE", "/v1/dlq/nobody", "admin"),
+    ("POST", "/v1/erase", "admin"),
+    ("GET", "/v1/erase/nobody", "admin"),
     ("POST", "/v1/jobs/nobody/run", "admin"),
     ("GET", "/v1/jobs/nobody/history", "admin"),
     ("GET", "/v1/jobs/nobody/history/nobody", "admin"),

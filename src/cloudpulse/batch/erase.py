@@ -115,7 +115,7 @@ class Eraser:
 
     def _is_removed(self, erasure: Erasure) -> bool:
         """Whether all is rewritten. A process that has died since may have left files, so that it looks again."""
-        return erasure.removed_at is not None and erasure.removed_at > self._started_at
+        return erasure.removed_at is not None and erasure.removed_at >= self._started_at
 
     def _remove(self, wanted: Sequence[Erasure]) -> None:
         """Rewrite all that holds something of theirs."""

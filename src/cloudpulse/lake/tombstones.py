@@ -59,10 +59,11 @@ class Tombstones:
     def __init__(self, key: bytes, tombstones: Iterable[Tombstone]) -> None:
         self._key = key
         self.tombstones = tuple(tombstones)
-        self._places: dict[Subject, dict[str, int]] = {}
+        places: dict[Subject, dict[str, int]] = {"user": {}, "session": {}}
         # Of two for one subject the later covers all that the earlier does.
         for place, stone in sorted(enumerate(self.tombstones), key=lambda entry: entry[1].until):
-            self._places.setdefault(stone.kind, {})[stone.subject] = place
+            places[stone.kind][stone.subject] = place
+        self._places = {kind: found for kind, found in places.items() if found}
         self._place = lru_cache(_REMEMBERED)(self._find)
 
     def __bool__(self) -> bool:
