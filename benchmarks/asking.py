@@ -27,6 +27,11 @@ class Asker:
         answer = self.ask(path, **parameters)
         return (time.perf_counter() - started_at) * 1000, answer
 
+    def post(self, path: str, document: Any) -> Any:
+        """The JSON answer to POST."""
+        headers = self._headers | {"Content-Type": "application/json"}
+        return self._request("POST", path, msgspec.json.encode(document), headers)
+
     def send(self, events: list[bytes]) -> None:
         """Send encoded events as one batch; all must be accepted."""
         headers = self._headers | {"Content-Type": "application/x-ndjson", "Prefer": "return=minimal"}
@@ -38,6 +43,6 @@ class Asker:
         self._connection.request(method, path, body, headers)
         response = self._connection.getresponse()
         content = response.read()
-        if response.status != 200:
+        if response.status not in (200, 202):
             raise RuntimeError(f"{method} {path} was answered with {response.status}: {content[:500]!r}")
         return msgspec.json.decode(content)

@@ -5,21 +5,28 @@ import os
 import shutil
 import subprocess
 import sys
+import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import pyarrow.parquet as pq
 
+from benchmarks.asking import Asker
 from benchmarks.history import DAY, Made, lake_of
 from benchmarks.job import Measured
+from benchmarks.measures.memory import Highest
 from benchmarks.measures.queries import DAYS
 from benchmarks.report import Figure, Goal
 from benchmarks.run import Run
+from benchmarks.servers import product
 from cloudpulse import wiring
 from cloudpulse.engines.local.event_log import SqliteEventLog
 from cloudpulse.lake import parquet
 from cloudpulse.lake.commit import Lake
+from cloudpulse.lake.snapshot import SnapshotReader
 from cloudpulse.settings import ENV_PREFIX, Settings
 
 WORN_DAYS = 10
@@ -49,6 +56,7 @@ def measure(run: Run) -> Iterator[Figure]:
         _wear(copy, made)
         for job in _jobs(made):
             yield from _figures(job, _measured(job, copy), made)
+        yield from _erase(copy, made)
 
 
 def _jobs(made: Made) -> list[Job]:
@@ -62,6 +70,34 @@ def _jobs(made: Made) -> list[Job]:
         Job("replay", {"date_from": day, "date_to": day}),
         Job("retain", settings={"retain_days_by_type": f"click={KEEP_DAYS}"}),
     ]
+
+
+def _erase(folder: Path, made: Made) -> Iterator[Figure]:
+    """The events of one person, until everything is written again and the old files are gone: that takes a server."""
+    (folder / "settings.toml").write_text("unlink_delay_seconds = 1\ntrim_delay_seconds = 1\n")
+    with product(folder) as server:
+        asker = Asker(server)
+        highest = Highest(server)
+        highest.start()
+        asked = asker.post("/v1/erase", {"user_id": _somebody(folder)})
+        while (found := asker.ask(f"/v1/erase/{asked['id']}"))["status"] in ("waiting", "running"):
+            time.sleep(0.5)
+        highest.stop()
+        runs = asker.ask("/v1/jobs/erase/history")["runs"]
+    details = {"status": found["status"], "record": found["record"], "each_mb": highest.each_mb}
+    name = f"{made.events / 1e6:.3g} M events: erase"
+    seconds = sum(run["seconds"] or 0.0 for run in runs)
+    yield Figure(name=name, measured=seconds, unit="s", details=details)
+    yield Figure(
+        name=f"{name}, pipeline's memory", measured=highest.each_mb["pipeline"], unit="MB", goal=Goal(MEMORY_MB)
+    )
+
+
+def _somebody(folder: Path) -> str:
+    """The user with the most events in the first file."""
+    files = sorted(SnapshotReader(Settings(data=folder)).current().files, key=lambda file: file.path)
+    users = pq.read_table(files[0].path, columns=["user_id"])["user_id"].drop_null()
+    return Counter(users.to_pylist()).most_common(1)[0][0]
 
 
 def _figures(job: Job, measured: Measured, made: Made) -> Iterator[Figure]:
