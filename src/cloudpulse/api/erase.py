@@ -13,7 +13,6 @@ from cloudpulse.api.audit import audit
 from cloudpulse.api.guards import ADMIN
 from cloudpulse.errors import UserError
 from cloudpulse.events.model import SessionId
-from cloudpulse.lake.tombstones import Subject
 from cloudpulse.ops.erasures import Erasure
 
 PREFIX = "subject/"
@@ -48,7 +47,7 @@ def show_erasure(request: Request[Any, Any, Any], erasure_id: ErasureId) -> Eras
     return erasure
 
 
-def _subject(data: EraseRequest) -> tuple[Subject, str]:
+def _subject(data: EraseRequest) -> tuple[str, str]:
     if data.user_id is not None and data.session_id is None:
         return "user", data.user_id
     if data.session_id is not None and data.user_id is None:
@@ -56,7 +55,7 @@ def _subject(data: EraseRequest) -> tuple[Subject, str]:
     raise UserError('Say whose events: either "user_id" or "session_id".')
 
 
-def _begin(request: Request[Any, Any, Any], kind: Subject, value: str, until: int) -> Erasure:
+def _begin(request: Request[Any, Any, Any], kind: str, value: str, until: int) -> Erasure:
     erasure: Erasure = request.app.state.services.erasures.request(kind, value, until)
     audit(request, "erasure_requested", PREFIX + erasure.subject)
     return erasure
