@@ -118,6 +118,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     lake_commit_bytes: Positive = 16 * MIB
     lake_commit_seconds: Positive = 10
     unlink_delay_seconds: NotNegative = 600
+    tier_folder: str = ""
+    tier_days: Positive = 30
     retain_days: NotNegative = 0
     retain_days_by_type: dict[EventType, NotNegative] = {}
 
@@ -214,6 +216,12 @@ def _check(settings: Settings) -> None:
         raise SettingError("bad setting: token_ttl_seconds must not be above token_max_ttl_seconds.")
     if settings.watch_folder and Path(settings.watch_folder).resolve().is_relative_to(settings.data.resolve()):
         raise SettingError("bad setting: watch_folder must not lie in the data folder, which is CloudPulse's own.")
+    if settings.tier_folder and not Path(settings.tier_folder).is_absolute():
+        raise SettingError("bad setting: tier_folder must be a path from the root, as /mnt/archive/cloudpulse.")
+    if settings.tier_folder and Path(settings.tier_folder).resolve().is_relative_to(settings.data.resolve()):
+        raise SettingError("bad setting: tier_folder must not lie in the data folder.")
+    if settings.tier_folder and settings.tier_days < settings.dedup_window_days:
+        raise SettingError("bad setting: tier_days must not be below dedup_window_days, for ids are read from bronze.")
     if settings.public_url and not PUBLIC_URL.fullmatch(settings.public_url):
         raise SettingError("bad setting: public_url must be scheme and host alone, as https://pulse.example.com.")
     if 0 < len(settings.metrics_token) < MIN_TOKEN_CHARS:

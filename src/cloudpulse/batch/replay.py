@@ -12,16 +12,25 @@ from typing import Any, NamedTuple
 
 import msgspec
 import pyarrow as pa
-from pyiceberg.manifest import DataFile
 
 from cloudpulse.errors import StoreError
 from cloudpulse.events.times import micros
-from cloudpulse.lake import parquet
+from cloudpulse.lake import bronze, parquet
 from cloudpulse.lake.bronze import BronzeFile
 from cloudpulse.lake.commit import Base, Lake, position_of
 from cloudpulse.lake.compaction import MAX_FILES, TARGET_BYTES
 from cloudpulse.lake.difference import Difference, Window, compare
-from cloudpulse.lake.rebuild import GROUP_BYTES, SCRATCH, Partition, Scratch, gather, is_readable, read_rows, touching
+from cloudpulse.lake.rebuild import (
+    GROUP_BYTES,
+    SCRATCH,
+    Partition,
+    Scratch,
+    SilverFile,
+    gather,
+    is_readable,
+    read_rows,
+    touching,
+)
 from cloudpulse.lake.retired import retired_of
 from cloudpulse.lake.rewrite import merged, write_sorted
 from cloudpulse.lake.summaries import forget_summary
@@ -40,10 +49,10 @@ class Part(msgspec.Struct):
     """One partition: its live files, those of them that cannot be read, and its rows as they are and should be."""
 
     partition: Partition
-    live: Sequence[DataFile]
-    lost: Sequence[DataFile]
-    stored: Sequence[DataFile]
-    rebuilt: Sequence[DataFile]
+    live: Sequence[SilverFile]
+    lost: Sequence[SilverFile]
+    stored: Sequence[SilverFile]
+    rebuilt: Sequence[SilverFile]
     difference: Difference = msgspec.field(default_factory=Difference)
 
     @property
@@ -79,7 +88,7 @@ class Replay:
         lake: Lake,
         records: Records,
         clock: Callable[[], dt.datetime],
-        tombstones: Callable[[], Tombstones] = lambda: Tombstones(b"", ()),
+        tombstones: Callable[[], Tombstones],
     ) -> None:
         self._data = settings.data.resolve()
         self._min_free_bytes = settings.min_free_bytes
@@ -117,7 +126,7 @@ class Replay:
         def is_wanted(day: dt.date, event_type: str) -> bool:
             return task.holds(day) and not retired.covers(day, event_type)
 
-        live: dict[Partition, list[DataFile]] = defaultdict(list)
+        live: dict[Partition, list[SilverFile]] = defaultdict(list)
         for file in task.base.files:
             if is_wanted(*parquet.partition_of(file)):
                 live[parquet.partition_of(file)].append(file)
@@ -141,11 +150,11 @@ class Replay:
         objects = list(touching(self._records, position, micros(start), micros(end) - 1))
         self._check_room(task, objects)
         for file in objects:
-            yield from read_rows(self._data / file.path, file, task.now)
+            yield from read_rows(bronze.place(self._data, file), file, task.now)
 
     def _check_room(self, task: Task, objects: Sequence[BronzeFile]) -> None:
         silver = [file for file in task.base.files if task.holds(parquet.partition_of(file)[0])]
-        paths = [self._data / file.path for file in objects]
+        paths = [bronze.place(self._data, file) for file in objects]
         size = sum(file.file_size_in_bytes for file in silver)
         size += sum(path.stat().st_size for path in paths if path.exists())
         free = shutil.disk_usage(self._data).free - self._min_free_bytes
@@ -159,7 +168,7 @@ class Replay:
     def _put_right(self, task: Task, changed: Sequence[Part]) -> bool:
         """Write what takes the place of the partitions that differ, and swap all of it at once; False when refused."""
         base = task.base
-        added: list[DataFile] = []
+        added: list[SilverFile] = []
         try:
             for part in changed:
                 rows = (window.rows for window in self._windows(task, part) if window.rows.num_rows)
@@ -177,7 +186,7 @@ class Replay:
         return True
 
 
-def _part(task: Task, partition: Partition, live: Sequence[DataFile], rebuilt: Sequence[DataFile]) -> Part:
+def _part(task: Task, partition: Partition, live: Sequence[SilverFile], rebuilt: Sequence[SilverFile]) -> Part:
     lost = [file for file in live if not is_readable(task.base.io, file)]
     stored = task.scratch.narrowed(partition, [file for file in live if file not in lost])
     return Part(partition, live, lost, stored, task.scratch.narrowed(partition, rebuilt))

@@ -55,8 +55,7 @@ def history(
 
 def run_to_end(server: Client, name: str, arguments: dict[str, Any] | None = None) -> dict[str, Any]:
     """Have a job run and wait for its end; returns its run."""
-    options = {} if arguments is None else {"json": arguments}
-    run: dict[str, Any] = server.request("POST", f"/v1/jobs/{name}/run", **options).json()
+    run: dict[str, Any] = server.request("POST", f"/v1/jobs/{name}/run", json=arguments).json()
     while run["status"] in ("waiting", "running"):
         time.sleep(PACE_SECONDS)
         run = server.get(f"/v1/jobs/{run['name']}/history/{run['id']}")

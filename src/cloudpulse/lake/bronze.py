@@ -11,6 +11,7 @@ from typing import Any, Literal
 import msgspec
 import zstandard
 
+from cloudpulse.errors import StoreError
 from cloudpulse.events import codec
 from cloudpulse.events.model import Batch, Position
 from cloudpulse.events.times import from_micros
@@ -25,10 +26,16 @@ ERASED = "bronze_erased"
 DIGESTS = "bronze_digests"
 """Records kind: what each object holds, counted (see ``digests``), under the key of the object."""
 SUFFIX = ".ndjson.zst"
+TIER = "tier"
+"""Records kind and key: the tier folder, and the content of its marker."""
+TIER_MARKER = "cloudpulse-tier"
+"""The file that tells a tier folder from the empty place at which it is mounted."""
 LEVEL = 1
 """Level 3 takes half as long again, for the same size: 47.0 bytes an event."""
 PAGE = 1000
 _READ_BYTES = 1 << 20
+_PARTS = 6
+"""Of the name of an object, ``bronze`` and the file's own among them."""
 _HOUR = 3_600_000_000
 _MINUTE = 60_000_000
 
@@ -36,8 +43,8 @@ _MINUTE = 60_000_000
 class BronzeFile(msgspec.Struct, frozen=True, kw_only=True, rename={"first": "from", "last": "to"}):
     """One object: batches ``first`` to ``last`` of a journal, ``n`` events.
 
-    ``path`` is relative to the data folder. ``min_ts`` and ``max_ts`` bound the event times, and
-    ``stored_at`` is when it was written; all in microseconds since 1970.
+    ``path`` is relative to the data folder, or absolute in a tier folder (see ``place``). ``min_ts`` and ``max_ts``
+    bound the event times, and ``stored_at`` is when it was written; all in microseconds since 1970.
     """
 
     path: str
@@ -99,12 +106,12 @@ def write(data: Path, file: BronzeFile, batches: Sequence[Batch]) -> BronzeFile:
 
 def announce(records: Records, files: Iterable[BronzeFile]) -> None:
     """Note which objects are about to be written, so that a crash leaves none unknown."""
-    records.put(PENDING, _documents(files))
+    records.put(PENDING, documents_of(files))
 
 
 def settle(records: Records, files: Sequence[BronzeFile]) -> None:
     """List objects whose rows are in the lake."""
-    records.put(KIND, _documents(files))
+    records.put(KIND, documents_of(files))
     records.delete(PENDING, [file.key for file in files])
 
 
@@ -138,11 +145,33 @@ def pages(records: Records) -> Iterator[list[BronzeFile]]:
         start = page[-1].key + "\0"
 
 
+def name_of(file: BronzeFile) -> str:
+    """An object's name below the folder in which it lies: ``bronze/year=…/month=…/day=…/hour=…/…``."""
+    return "/".join(Path(file.path).parts[-_PARTS:])
+
+
+def place(data: Path, file: BronzeFile) -> Path:
+    """Where an object lies: in the data folder, or in the tier folder, of which its path tells.
+
+    Raises ``StoreError`` when that one cannot be reached: then nobody knows whether the object is there.
+    """
+    path = Path(file.path)
+    if path.is_absolute() and not (path.parents[_PARTS - 1] / TIER_MARKER).exists():
+        raise StoreError(f"The tier folder cannot be reached, in which {name_of(file)} lies: mount it again.")
+    return data / path
+
+
+def tier_folder(records: Records) -> Path | None:
+    """Where the job ``tier`` has moved objects to, if it has."""
+    document = records.get(TIER, TIER)
+    return Path(document["folder"]) if document else None
+
+
 def fault(data: Path, file: BronzeFile) -> Literal["lost", "altered"] | None:
     """What is wrong with an object; reads all of it, in pieces."""
     digest = hashlib.sha256()
     try:
-        with (data / file.path).open("rb") as stream:
+        with place(data, file).open("rb") as stream:
             while piece := stream.read(_READ_BYTES):
                 digest.update(piece)
     except FileNotFoundError:
@@ -186,7 +215,7 @@ def retire(records: Records, data: Path, until: int, stored_before: int, due: dt
             totals = Counter(retired(records))
             for file in old:
                 totals[file.journal] += file.n
-            locations = [f"file://{data / file.path}" for file in old]
+            locations = [f"file://{place(data, file)}" for file in old]
             keys = [file.key for file in old]
             records.exchange(
                 {KIND: keys, DIGESTS: keys},
@@ -213,10 +242,10 @@ def replace(
     gone = erased(records).get(old.journal, 0) + old.n - (new.n if new else 0)
     documents: dict[str, Mapping[str, Any]] = {
         ERASED: {old.journal: {"events": gone}},
-        garbage.KIND: garbage.documents([f"file://{data / old.path}"], due),
+        garbage.KIND: garbage.documents([f"file://{place(data, old)}"], due),
     }
     if new is not None:
-        documents[KIND] = _documents([new])
+        documents[KIND] = documents_of([new])
     records.exchange({KIND: [old.key], DIGESTS: [old.key]}, {**documents, **also})
 
 
@@ -232,7 +261,7 @@ def retired(records: Records) -> dict[str, int]:
 
 def read(data: Path, file: BronzeFile) -> bytes:
     """The stored lines of an object; raises FileNotFoundError."""
-    return codec.decompress((data / file.path).read_bytes())
+    return codec.decompress(place(data, file).read_bytes())
 
 
 def _above(records: Records, position: Position | None) -> list[BronzeFile]:
@@ -248,7 +277,8 @@ def _with_hash(data: Path, file: BronzeFile) -> BronzeFile:
     return msgspec.structs.replace(file, sha256=hashlib.sha256((data / file.path).read_bytes()).hexdigest())
 
 
-def _documents(files: Iterable[BronzeFile]) -> dict[str, object]:
+def documents_of(files: Iterable[BronzeFile]) -> dict[str, object]:
+    """The records of kind ``bronze_files`` that list objects."""
     return {file.key: msgspec.to_builtins(file) for file in files}
 
 

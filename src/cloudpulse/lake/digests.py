@@ -64,7 +64,7 @@ def _digested(records: Records, data: Path, files: Sequence[BronzeFile]) -> Iter
 def _counted(records: Records, data: Path, file: BronzeFile) -> tuple[Count, ...] | None:
     """Count the lines of an object that was changed, or that is older than the records; once."""
     try:
-        counts = _sum(count for rows in read_rows(data / file.path, file, _NOW) for count in digest(rows))
+        counts = _sum(count for rows in read_rows(bronze.place(data, file), file, _NOW) for count in digest(rows))
     except StoreError as exc:
         log.error("a bronze object cannot be counted", path=file.path, **told(exc))
         return None

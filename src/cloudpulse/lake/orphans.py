@@ -3,6 +3,7 @@
 import datetime as dt
 import re
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
 from pyiceberg.io import FileIO
@@ -54,8 +55,10 @@ def without_named(found: set[str], named: set[str], table_folder: Path) -> set[s
 
 
 def unlisted_objects(data: Path, records: Records, before: dt.datetime) -> Iterator[str]:
-    """Locations of bronze objects that are in no list."""
-    for path in _old((data / "bronze").rglob(f"*{bronze.SUFFIX}"), before):
+    """Locations of bronze objects that are in no list, also in the tier folder."""
+    folders = filter(None, (data, bronze.tier_folder(records)))
+    found = chain.from_iterable((folder / "bronze").rglob(f"*{bronze.SUFFIX}") for folder in folders)
+    for path in _old(found, before):
         match = _BRONZE.fullmatch(path.name)
         if match and not path.name.startswith("."):
             key = bronze.key_of(match["journal"], int(match["first"]), int(match["last"]))

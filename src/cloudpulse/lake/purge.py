@@ -43,11 +43,12 @@ class CoveredRows(msgspec.Struct, frozen=True):
 
 
 class CoveredLines(msgspec.Struct, frozen=True):
-    """What is covered in one bronze object: lines by erasure, and their packed ids."""
+    """What is covered in one bronze object: lines by erasure, and their packed ids; ``size`` is that of the others."""
 
     file: BronzeFile
     lines: Mapping[str, int]
     ids: bytes
+    size: int
 
 
 def find_rows(io: FileIO, file: DataFile, tombstones: Tombstones) -> CoveredRows | None:
@@ -74,12 +75,15 @@ def find_lines(data: Path, file: BronzeFile, tombstones: Tombstones) -> CoveredL
     """What is covered in an object; None when nothing is."""
     found: Counter[str] = Counter()
     ids: list[bytes] = []
-    for lines in _blocks(data / file.path):
+    size = 0
+    for lines in _blocks(bronze.place(data, file)):
         for line, place in zip(lines, tombstones.of_lines(lines), strict=True):
-            if place is not None:
+            if place is None:
+                size += len(line) + 1
+            else:
                 found[tombstones.tombstones[place].id] += 1
                 ids.append(codec.packed_id(line))
-    return CoveredLines(file, found, b"".join(ids)) if found else None
+    return CoveredLines(file, found, b"".join(ids), size) if found else None
 
 
 def write_lines(data: Path, covered: CoveredLines, tombstones: Tombstones) -> BronzeFile | None:
@@ -91,14 +95,14 @@ def write_lines(data: Path, covered: CoveredLines, tombstones: Tombstones) -> Br
     path = before.with_name(f"{before.name.partition('.')[0]}.{uuid.uuid4().hex[:8]}{bronze.SUFFIX}")
     temporary = temporary_of(data / path)
     digest = hashlib.sha256()
-    compressor = zstandard.ZstdCompressor(level=bronze.LEVEL).compressobj()
+    compressor = zstandard.ZstdCompressor(level=bronze.LEVEL).compressobj(size=covered.size)
     with temporary.open("wb") as target:
 
         def write(part: bytes) -> None:
             digest.update(part)
             target.write(part)
 
-        for lines in _blocks(data / file.path):
+        for lines in _blocks(bronze.place(data, file)):
             places = tombstones.of_lines(lines)
             kept = [line + b"\n" for line, place in zip(lines, places, strict=True) if place is None]
             write(compressor.compress(b"".join(kept)))

@@ -40,6 +40,9 @@ SCRATCH = Path("tmp") / "replay"
 """Where a replay leaves files for a while, in the data folder."""
 
 Partition = tuple[dt.date, str]
+"""Day and event type."""
+SilverFile = DataFile
+"""A file of the lake, or one that may become one."""
 
 
 def touching(records: Records, position: Position, first: int, last: int) -> Iterator[BronzeFile]:

@@ -99,20 +99,22 @@ class Backup:
         if found.gaps and not is_last:
             raise _UnevenError
         entries += [vault.add(stores / name, name) for name in names]
-        for path in self._immutable(found):
-            entries.append(vault.add(self._data / path, path, share=True))
+        for path, name in self._immutable(found):
+            entries.append(vault.add(path, name, share=True))
         return entries, found.gaps
 
     def _databases(self) -> list[str]:
         found = sorted(path.name for path in self._data.glob("*.db"))
         return [*ORDER, *(name for name in found if name not in (*ORDER, JOURNAL)), JOURNAL]
 
-    def _immutable(self, found: Contents) -> Iterator[str]:
+    def _immutable(self, found: Contents) -> Iterator[tuple[Path, str]]:
+        """(where it lies, its name in the data folder)"""
         for location in found.lake:
-            yield str(Path(local_path(location)).relative_to(self._data))
+            path = Path(local_path(location))
+            yield path, str(path.relative_to(self._data))
         for file in found.bronze:
             if _is_passed(file, found.position):
-                yield file.path
+                yield bronze.place(self._data, file), bronze.name_of(file)
 
     def _plain_files(self, vault: Vault) -> Iterator[Entry]:
         for path in _walk(self._data):

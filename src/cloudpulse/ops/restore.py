@@ -5,8 +5,10 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+import msgspec
+
 from cloudpulse.errors import DataFolderBusy
-from cloudpulse.lake import garbage, relocate
+from cloudpulse.lake import bronze, garbage, relocate
 from cloudpulse.lake.fileio import sync_directory
 from cloudpulse.ops.data_version import UNFINISHED
 from cloudpulse.ops.vault import Manifest, Vault
@@ -51,6 +53,7 @@ def _fill(
     relocate.rename(settings)
     with open_records(settings.data) as records:
         _forget_garbage(records)
+        _forget_tier(records)
     unfinished.unlink()
     sync_directory(settings.data)
 
@@ -58,6 +61,13 @@ def _fill(
 def _contents(data: Path) -> list[Path]:
     """What lies in a folder, but for the lock of who asks."""
     return [path for path in data.iterdir() if path.name != LOCK]
+
+
+def _forget_tier(records: Records) -> None:
+    """A backup holds all objects, and the tier folder is another's."""
+    for page in bronze.pages(records):
+        records.put(bronze.KIND, bronze.documents_of(msgspec.structs.replace(f, path=bronze.name_of(f)) for f in page))
+    records.delete(bronze.TIER, [bronze.TIER])
 
 
 def _forget_garbage(records: Records) -> None:

@@ -48,7 +48,7 @@ class BronzeScrub:
             if kind is not None and self._is_listed(file):
                 faults[file.key] = FileFault(store="bronze", kind=kind, path=file.path, events=file.n)
             elif is_read and is_due:
-                left -= (self._data / file.path).stat().st_size
+                left -= bronze.place(self._data, file).stat().st_size
                 last = file.key
             is_cut_off |= is_due and not is_read
         progress = Progress(last if is_cut_off else "", list(faults))
@@ -60,7 +60,7 @@ class BronzeScrub:
         if is_read:
             self.read += 1
             return bronze.fault(self._data, file)
-        return None if (self._data / file.path).exists() else "lost"
+        return None if bronze.place(self._data, file).exists() else "lost"
 
     def _is_listed(self, file: BronzeFile) -> bool:
         """Whether the object is still the same: those that are replaced, or too old, go by and by."""

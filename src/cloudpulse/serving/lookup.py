@@ -10,7 +10,7 @@ import msgspec
 from cloudpulse.errors import NotFound
 from cloudpulse.events import codec, times
 from cloudpulse.events.model import LAKE
-from cloudpulse.lake import bronze
+from cloudpulse.lake import bronze, erased_ids
 from cloudpulse.lake.bronze import BronzeFile, locate
 from cloudpulse.lake.snapshot import SnapshotReader
 from cloudpulse.ports import DeadLetter, DeadLetters, IdIndex, LogReader, Records
@@ -65,6 +65,8 @@ class EventLookup:
         position = self._snapshots.current().position
         stored = letter is None and position is not None and position.journal == journal and entry.seq <= position.seq
         file = locate(self._records, journal, entry.seq) if stored else None
+        if erased_ids.is_erased(self._records, journal, entry.seq, event_id.bytes):
+            raise NotFound(f"Event {event_id} was accepted, and was erased.")
         if self._is_purged(f"{LAKE}:{batch_id}", letter, file, event_id):
             raise NotFound(f"Event {event_id} was accepted, could not be processed, and was purged.")
         return EventStatus(
@@ -73,7 +75,7 @@ class EventLookup:
             status="dead_lettered" if letter else "stored" if stored else "queued",
             received_at=times.rfc3339(times.from_micros(entry.received_at * 1_000_000)),
             stored_at=times.rfc3339(times.from_micros(file.stored_at)) if file else None,
-            location=Location(file.path) if file else None,
+            location=Location(bronze.name_of(file)) if file else None,
             batch_id=batch_id,
             attempts=letter.attempts if letter else 0,
         )

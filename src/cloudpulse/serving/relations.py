@@ -122,7 +122,7 @@ class Relations:
 
     def _raw_events(self, view: View, bounds: Bounds) -> Source:
         files = [
-            self._data / file.path
+            bronze.place(self._data, file)
             for file in bronze.listed(self._records)
             if (file.journal != view.journal or file.last <= view.after) and not _is_before(file.path, bounds)
         ]

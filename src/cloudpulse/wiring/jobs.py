@@ -64,6 +64,7 @@ def job_functions(settings: Settings, parts: Pipeline, runs: SqliteJobs) -> dict
     from cloudpulse.batch.retain import Retention
     from cloudpulse.batch.summary import Summariser
     from cloudpulse.batch.sweep import sweep
+    from cloudpulse.batch.tier import Tiering
     from cloudpulse.lake.snapshot import SnapshotReader
     from cloudpulse.lake.tombstones import Tombstone
     from cloudpulse.ops import jobs
@@ -79,13 +80,15 @@ def job_functions(settings: Settings, parts: Pipeline, runs: SqliteJobs) -> dict
 
     def replay(arguments: jobs.Arguments, now: dt.datetime) -> dict[str, Any]:
         days = msgspec.convert(arguments, jobs.Days)
-        return Replay(*keep, utc_now).run(days.date_from, days.date_to, days.dry_run, now)
+        tombstones = erasing.tombstones(settings, parts.records)
+        return Replay(*keep, utc_now, tombstones).run(days.date_from, days.date_to, days.dry_run, now)
 
     keep = (settings, parts.lake, parts.records)
     eraser = erasing.eraser(settings, parts, runs, started_at=utc_now())
     return {
         "compact": lambda _, now: Compactor(*keep, utc_now).run(now),
         "retain": lambda _, now: Retention(*keep, utc_now).run(now),
+        "tier": lambda _, now: Tiering(*keep, utc_now).run(now),
         "sweep": lambda _, now: sweep(*keep, settings.data / TAIL_FOLDER, now),
         "summarise": summarise,
         "expire": lambda _, now: jobs.expire(runs, now) | workflows.expire(settings, now),
@@ -104,6 +107,7 @@ def reconciler(settings: Settings, parts: Pipeline, clock: Callable[[], dt.datet
     from cloudpulse.ops.ledger import LedgerService
     from cloudpulse.ops.reconcile import Reconciler
     from cloudpulse.speed.repair import CounterRepair, Right
+    from cloudpulse.wiring import erasing
 
     def ledger() -> LedgerReport:
         with _warehouse(settings) as warehouse:
@@ -120,7 +124,7 @@ def reconciler(settings: Settings, parts: Pipeline, clock: Callable[[], dt.datet
             letters=parts.letters,
             warehouse=partial(_warehouse, settings),
         )
-        replay = Replay(settings, parts.lake, parts.records, clock).run
+        replay = Replay(settings, parts.lake, parts.records, clock, erasing.tombstones(settings, parts.records)).run
         repair = CounterRepair(parts.counters, parts.reader)
         yield Reconciler(stores, ledger, replay, lambda **right: repair.run(Right(**right)), clock)
 

@@ -41,8 +41,8 @@ class IsolatedWarehouse:
     """``Warehouse`` on DuckDB in other processes; two are kept for the next statements, and end when none come."""
 
     def __init__(self, settings: Settings) -> None:
-        self._place = Place(str(settings.data.resolve()), settings.query_threads, settings.query_memory_bytes)
         self._data = settings.data.resolve()
+        self._place = Place(str(self._data), settings.tier_folder, settings.query_threads, settings.query_memory_bytes)
         self._folder: Path | None = None
         self._idle: list[_Process] = []
         self._lock = threading.Lock()

@@ -127,7 +127,9 @@ def _open(settings: Settings) -> duckdb.DuckDBPyConnection:
         },
     )
     database.execute("LOAD parquet; LOAD json; SET parquet_metadata_cache = true; SET TimeZone = 'UTC'")
-    database.execute("SET allowed_directories = ?", [[f"{data / folder}/" for folder in FOLDERS]])
+    folders = [data / folder for folder in FOLDERS]
+    folders += [Path(settings.tier_folder) / "bronze"] if settings.tier_folder else []
+    database.execute("SET allowed_directories = ?", [[f"{folder}/" for folder in folders]])
     database.execute("SET enable_external_access = false; SET lock_configuration = true")
     return database
 

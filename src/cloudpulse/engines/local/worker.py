@@ -32,6 +32,7 @@ class Place(msgspec.Struct, frozen=True, array_like=True):
     """The settings that a worker needs."""
 
     data: str
+    tier_folder: str
     threads: int
     memory_bytes: int
 
@@ -70,7 +71,12 @@ def main() -> None:
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     os.nice(NICENESS)
     place = msgspec.msgpack.decode(line.recv_bytes(), type=Place)
-    settings = Settings(data=Path(place.data), query_threads=place.threads, query_memory_bytes=place.memory_bytes)
+    settings = Settings(
+        data=Path(place.data),
+        tier_folder=place.tier_folder,
+        query_threads=place.threads,
+        query_memory_bytes=place.memory_bytes,
+    )
     warehouse = DuckDbWarehouse(settings)
     warehouse.run("SELECT count(DISTINCT range) FROM range(100000)", (), {}, Limits())
     base = _data_bytes()
