@@ -73,6 +73,7 @@ async def api(settings: Settings, listener: int) -> None:
     from cloudpulse.entrypoints.own_jobs import OwnJobs
     from cloudpulse.entrypoints.watch import Watch
 
+    _make_first_login(settings)
     ingest = wiring.ingest(settings, deliver_on(asyncio.get_running_loop()), fatal=_end_soon)
     serving = wiring.serving(settings)
     positions = {SPEED: serving.counters.position, LAKE: lambda: serving.snapshots.current().position}
@@ -100,6 +101,13 @@ async def api(settings: Settings, listener: int) -> None:
     ingest.log.close()
 
 
+def _make_first_login(settings: Settings) -> None:
+    from cloudpulse.entrypoints.first_login import make_first_login
+
+    clients, users = trust.local_clients(settings), trust.local_users(settings)
+    make_first_login(settings.data, trust.local_secrets(settings), clients, users, trust.local_audit(settings))
+
+
 def _services(
     settings: Settings,
     ingest: wiring.Ingest,
@@ -110,15 +118,12 @@ def _services(
     overseen: notices.Overseen,
 ) -> wiring.ApiServices:
     from cloudpulse.auth.throttle import SignInThrottle, TokenBuckets
-    from cloudpulse.entrypoints.first_login import make_first_login
     from cloudpulse.serving.summaries import find_summary
 
-    clients, users = trust.local_clients(settings), trust.local_users(settings)
+    clients = trust.local_clients(settings)
     tokens, user_tokens = trust.local_tokens(settings), trust.local_user_tokens(settings)
-    audit = trust.local_audit(settings)
     rotation = trust.local_rotation(settings, clients)
     feed = streams.event_feed(settings, serving)
-    make_first_login(settings.data, trust.local_secrets(settings), clients, users, audit)
     return wiring.ApiServices(
         settings=settings,
         tokens=tokens,
@@ -127,9 +132,9 @@ def _services(
         clients=clients,
         write_keys=trust.local_write_keys(settings),
         rotation=rotation,
-        users=users,
+        users=trust.local_users(settings),
         sessions=trust.local_sessions(settings),
-        audit=audit,
+        audit=trust.local_audit(settings),
         now=wiring.utc_now,
         limits=TokenBuckets(time.monotonic),
         sign_ins=SignInThrottle(settings.sign_ins_per_minute, time.monotonic),
