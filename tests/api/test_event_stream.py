@@ -1,6 +1,7 @@
 """``GET /v1/events/stream``: who gets what, when streams end, and that they share one reader."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing
 from types import SimpleNamespace
@@ -110,6 +111,8 @@ def test_a_stream_ends_with_its_token(
         if end == "rotation":
             services.tokens.rotate(end_previous=True)
         services.clock.now += {"expiry": 1200, "rotation": 5}[end]
+        if step == 5:  # that it does not end must not mean that this test does not
+            services.stopping.set()
 
     script.at_step = pass_time
     assert client.get("/v1/events/stream", headers=bearer("events:read")).text.count("data: ") == 1
@@ -131,7 +134,10 @@ def test_only_readers_get_an_answer(client: TestClient[Any], script: Script, bea
         ("", "x"),
     ],
 )
-def test_a_wrong_parameter_is_a_problem(client: TestClient[Any], bearer: Bearer, query: str, header: str) -> None:
+def test_a_wrong_parameter_is_a_problem(
+    client: TestClient[Any], services: SimpleNamespace, bearer: Bearer, query: str, header: str
+) -> None:
+    services.stopping.set()  # a stream would end at once
     headers = bearer("events:read") | ({"Last-Event-ID": header} if header else {})
     response = client.get(f"/v1/events/stream?{query}", headers=headers)
     assert (response.status_code, response.json()["code"]) == (400, "invalid_parameter")
@@ -166,7 +172,10 @@ def run(body: Callable[[], Any]) -> None:
     asyncio.run(bounded())
 
 
-def test_many_streams_share_one_look_and_one_thread(script: Script) -> None:
+def test_many_streams_share_one_look_and_one_thread(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(event_stream, "ROUND_SECONDS", 60.0)
+    script.at_step = lambda _: time.sleep(0.005)
+
     async def body() -> None:
         world = World(script)
         streams = [await world.open() for _ in range(30)]
