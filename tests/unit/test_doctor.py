@@ -47,6 +47,7 @@ def test_a_stopped_folder_without_a_backup_is_no_failure(data):
         "clock",
         "ledger",
         "wal",
+        "tier",
     }
     keeping.backup(Settings(data=data)).run(data.parent / "backup", wiring.utc_now())
     assert run(data)[1]["backup"] == "ok"

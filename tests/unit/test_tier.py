@@ -10,7 +10,7 @@ from test_replay import NOW, World
 
 from cloudpulse.batch.retain import Retention
 from cloudpulse.batch.sweep import sweep
-from cloudpulse.batch.tier import Tiering
+from cloudpulse.batch.tier import Tiering, hindrance
 from cloudpulse.engines.local.isolated import IsolatedWarehouse
 from cloudpulse.errors import SettingError, StoreError
 from cloudpulse.lake import bronze, orphans
@@ -120,8 +120,10 @@ def test_a_folder_that_cannot_be_reached_is_told_and_nothing_is_lost(world, fold
             read()
     assert there(folder) == []
     assert world.ledger.report(deep=False).ok
+    assert "cannot be reached" in hindrance(world.settings, world.records)
     folder.rmdir()
     away.rename(folder)
+    assert hindrance(world.settings, world.records) is None
     assert world.ledger.report(deep=True).gaps == []
 
 
@@ -129,6 +131,7 @@ def test_a_folder_that_is_not_there_is_not_made(world, folder):
     folder.rmdir()
     with pytest.raises(StoreError, match="is not there"):
         tier(world)
+    assert "is not there" in hindrance(world.settings, world.records)
     assert not folder.exists()
 
 

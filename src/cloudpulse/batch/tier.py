@@ -22,6 +22,18 @@ from cloudpulse.settings import Settings
 log = structlog.get_logger(__name__)
 
 
+def hindrance(settings: Settings, records: Records) -> str | None:
+    """What stands in the way of the tier folder, in a sentence; None when nothing does."""
+    used = bronze.tier_folder(records)
+    if used is not None and not (used / bronze.TIER_MARKER).exists():
+        return (
+            f"{used} cannot be reached: mount it, or run `cloudpulse jobs run tier` if tier_folder names its new place."
+        )
+    if settings.tier_folder and not Path(settings.tier_folder).is_dir():
+        return f"{settings.tier_folder} is not there: make it, or mount it."
+    return None
+
+
 class Tiering:
     """Moves objects of one data folder; ``clock`` tells when they have moved."""
 

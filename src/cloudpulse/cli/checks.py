@@ -137,6 +137,13 @@ def dead_letters(events: int) -> Check:
     return Check("dead letters", "ok", "None.")
 
 
+def tier(folder: str, hindrance: str | None) -> Check:
+    """Whether the tier folder can be reached."""
+    if hindrance:
+        return Check("tier", "fail", hindrance)
+    return Check("tier", "ok", f"{folder} is there." if folder else "There is no tier folder.")
+
+
 def ledger(gaps: list[str]) -> Check:
     """Whether the counts add up."""
     if gaps:

@@ -72,6 +72,7 @@ def _of_stores(settings: Settings) -> Iterator[Check]:
         return
     yield checks.clock(now, stores.newest)
     yield checks.disk(settings, stores.growth_bytes)
+    yield checks.tier(settings.tier_folder, stores.tier_hindrance)
     yield checks.dead_letters(stores.dead_lettered)
     yield checks.ledger(stores.gaps)
 

@@ -83,16 +83,20 @@ def newest_backup(data: Path) -> NewestBackup | None:
 
 
 class Examined(NamedTuple):
-    """What the stores of a folder say; ``growth_bytes`` is what one of the last days took on the disk."""
+    """What the stores of a folder say; ``growth_bytes`` is what one of the last days took on the disk,
+    ``tier_hindrance`` what stands in the way of the tier folder.
+    """
 
     newest: dt.datetime | None
     growth_bytes: int
     dead_lettered: int
     gaps: list[str]
+    tier_hindrance: str | None
 
 
 def examine(settings: Settings, today: dt.date, days: int) -> Examined:
     """Ask all stores."""
+    from cloudpulse.batch.tier import hindrance
     from cloudpulse.events.times import from_micros
 
     parts = serving(settings)
@@ -108,6 +112,7 @@ def examine(settings: Settings, today: dt.date, days: int) -> Examined:
         growth_bytes=(raw + silver) // max(1, len(there)),
         dead_lettered=report.ledger.dead_lettered,
         gaps=report.gaps,
+        tier_hindrance=hindrance(settings, parts.records),
     )
 
 
