@@ -15,7 +15,7 @@ from cloudpulse import wiring
 from cloudpulse.engines.local.event_log import SqliteEventLog
 from cloudpulse.engines.local.sqlite import connect
 from cloudpulse.entrypoints.letters import Letters
-from cloudpulse.errors import StoreError
+from cloudpulse.errors import LogTrimmed, StoreError
 from cloudpulse.events import sketch
 from cloudpulse.events.model import LAKE, SPEED, Batch, Position
 from cloudpulse.events.times import rfc3339
@@ -284,6 +284,23 @@ def test_counters_that_move_on_while_they_are_mended(world, monkeypatch):
     world.sql("DELETE FROM sessions")
     world.store()
     check_mended(world, mended)
+
+
+def test_what_is_right_is_told_anew_when_that_was_too_long_ago(world, monkeypatch):
+    world.accept(0, 1, 12)
+    world.settle()
+    before = world.live()
+    world.sql("DELETE FROM counts")
+    digests, trimmed = world.reader.digests, iter(range(3))
+
+    def read(after: int, consumer: str | None) -> Any:
+        if consumer == SPEED and next(trimmed, None) is not None:
+            raise LogTrimmed("the journal is trimmed")
+        return digests(after, consumer)
+
+    monkeypatch.setattr(world.reader, "digests", read)
+    check_mended(world, before)
+    assert next(trimmed, None) is None
 
 
 def test_a_lost_silver_file_is_found_and_mended(world):

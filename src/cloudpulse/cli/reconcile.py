@@ -43,7 +43,8 @@ def reconcile(
 
 
 def _show(report: dict[str, Any]) -> None:
-    rows = [_cell(one) for one in report["differences"] + report["explained"]] + [_file(one) for one in report["files"]]
+    rows = [_file(one) for one in report["files"]]
+    rows += [_cell(one) for one in report["differences"] + report["explained"]]
     if rows:
         console().print(table(rows[:SHOWN]))
     if len(rows) > SHOWN:

@@ -153,20 +153,22 @@ class Reconciler:
 
     def _mend_counters(self) -> Iterator[str]:
         """Swap ranges of minutes, the newest first, until none is wrong; yields a sentence when that is refused."""
-        look = self._comparison.look(self._clock())
+        before: set[int] = set()
         for _ in range(PASSES):
+            look = self._comparison.look(self._clock())
             wrong = look.findings.minutes
+            if not wrong or wrong == before:
+                return
             try:
                 for first, last in reversed(_runs(wrong, RUN_MINUTES)):
                     self._mend_range(look, first, last)
+                before = wrong
             except LogTrimmed:
                 pass  # it took too long: what is left is told anew
             except CloudPulseError as exc:
                 yield exc.detail
                 return
-            look = self._comparison.look(self._clock())
-            if not look.findings.minutes or look.findings.minutes >= wrong:
-                return
+        yield "The lake moves too fast for the live counters to be mended; try again."
 
     def _mend_range(self, look: Look, first: int, last: int, afresh: bool = False) -> None:
         self._mend(

@@ -29,6 +29,7 @@ POINTS = {
     "cloudpulse.ingest.rebuild": {"bring_up": "index.replay"},
     "cloudpulse.engines.local.counters": {
         "SqliteCounters.apply": "counters.apply",
+        "SqliteCounters.replace": "counters.replace",
         "_merge": "counters.rows",  # between the counts and the position
     },
     "cloudpulse.lake.tail": {"write_tail": "tail.write"},
@@ -63,6 +64,12 @@ POINTS = {
         "forget_summary": "replay.forget",
     },
     "cloudpulse.batch.summary": {"summarise": "job.work", "write_summary": "summary.write"},
+    "cloudpulse.batch.erasing": {
+        "Erasing._replace_object": "erase.object",
+        "Erasing._swap": "erase.swap",
+        "Erasing._note_letter": "erase.letter",
+    },
+    "cloudpulse.lake.erasures": {"close": "erase.close"},
     "cloudpulse.engines.local.dead_letters": {
         "SqliteDeadLetters.park": "letter.park",
         "SqliteDeadLetters.forget_above": "letter.forget",
