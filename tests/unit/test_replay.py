@@ -298,6 +298,29 @@ def test_an_id_that_came_again_after_its_window_is_two_events(world):
     assert len(world.rows()) == 2
 
 
+def test_an_id_that_bronze_holds_twice_is_one_event(world):
+    """Guards mechanism 20: the first one counts."""
+    one = event(NOW, user_id="u")
+    for received in (NOW, NOW + dt.timedelta(minutes=1)):
+        world.store([one, event(NOW)], received)
+    assert world.replay()["rows"]["doubled"] == 1
+    assert [row["received_at"] for row in world.rows() if row["user_id"] == "u"] == [NOW]
+
+
+def test_what_lies_above_the_base_is_left_to_the_writer(busy, monkeypatch):
+    """Guards mechanism 20: a commit that is announced may have written its object, and not its rows."""
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Lake, "append", full)
+        with pytest.raises(OSError, match="No space"):
+            busy.store([event(NOW)])
+    assert len(bronze.pending(busy.records)) == 1
+    assert (busy.replay()["changed"], len(busy.rows())) == (False, 70)
+
+
 def test_what_is_appended_meanwhile_stays(busy, monkeypatch):
     """Guards mechanisms 11 and 20: exactly the files of the base are replaced."""
     busy.double()
