@@ -63,8 +63,8 @@ class Around:
     def erase_uploads(self, stone):
         return 0
 
-    def mend_counters(self, first_minute, last_minute):
-        self.minutes.append((first_minute, last_minute))
+    def mend_counters(self, minutes):
+        self.minutes.append(minutes)
 
     def vacuum(self):
         self.vacuumed += 1
@@ -223,7 +223,7 @@ def test_a_person_goes_and_nobody_else(world):
     }
     assert (record["kind"], record["subject"]) == ("user", keyed_hash(KEY, "user", "ada"))
     assert record["not_touched"] == world.around.copies()
-    assert world.around.minutes == [(times.minute_of(yesterday), times.minute_of(NOW))]
+    assert world.around.minutes == [{times.minute_of(yesterday), times.minute_of(NOW)}]
     assert (world.around.vacuumed, world.around.summarised) == (1, 1)
     assert erasures.open_erasures(world.records) == []
 

@@ -250,7 +250,7 @@ def test_counters_are_made_anew_without_what_is_not_accepted_any_more(world):
     extra = {("default", minute): gone for minute in (oldest, newest, newest - 1)}
     assert world.counters.apply(at, at, [MinuteCount("other", newest, "click", 3)], extra)
     with reconciler(world.settings, world.parts, lambda: world.now) as found:
-        found.recount(newest - 30, newest + 30)
+        found.recount(range(newest - 30, newest + 31))
     counts, sessions = world.live()
     assert counts == before[0]
     assert {key: n for key, n in sessions.items() if key[1] != oldest} == {
@@ -258,7 +258,7 @@ def test_counters_are_made_anew_without_what_is_not_accepted_any_more(world):
     }
     assert sessions["default", oldest] > 40
     with reconciler(world.settings, world.parts, lambda: world.now) as found:
-        found.recount(newest - 3 * 1440, newest)
+        found.recount(range(newest - 3 * 1440, newest + 1))
     assert world.live() == before
 
 

@@ -6,7 +6,7 @@ files any more, they go, and the record is kept. A run that was cut off is taken
 
 import datetime as dt
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -51,8 +51,8 @@ class Around(Protocol):
     def erase_uploads(self, stone: Tombstone) -> int:
         """Take covered events out of raw copies; returns how many they were."""
 
-    def mend_counters(self, first_minute: int, last_minute: int) -> None:
-        """Have the live counters of these minutes count what is left."""
+    def mend_counters(self, minutes: Collection[int]) -> None:
+        """Have the live counters of these minutes (since 1970) count what is left."""
 
     def vacuum(self) -> None:
         """Leave nothing of what was deleted in the files of the stores, nor in the memory of other processes."""
@@ -121,7 +121,8 @@ class Eraser:
         """Rewrite all that holds something of theirs."""
         through = self._await_layers()
         due = self._clock() + self._delay
-        erasing = Erasing(self._data, self._lake, self._records, self._around.key(), wanted, due)
+        live_since = minute_of(self._clock() - LIVE)
+        erasing = Erasing(self._data, self._lake, self._records, self._around.key(), wanted, due, live_since)
         with self._lake.lease:
             position = self._lake.position()
             if position is not None:
@@ -157,10 +158,9 @@ class Eraser:
         return any(file.first <= seq for file in bronze.pending(self._records))
 
     def _mend_counters(self, changed: Sequence[Erasure]) -> None:
-        ranges = [erasure.minutes for erasure in changed if erasure.minutes]
-        oldest = minute_of(self._clock() - LIVE)
-        if ranges and max(last for _, last in ranges) >= oldest:
-            self._around.mend_counters(max(oldest, min(first for first, _ in ranges)), max(last for _, last in ranges))
+        minutes = {minute for erasure in changed for minute in erasure.minutes}
+        if minutes:
+            self._around.mend_counters(minutes)
 
     def _finish(self, ripe: Sequence[Erasure]) -> None:
         """Let go of what was replaced, and keep the records."""

@@ -6,7 +6,7 @@ as it takes it, and may be cut off at any moment and begun again.
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -48,16 +48,27 @@ _decode_counted = msgspec.json.Decoder(_Counted).decode
 
 
 class Erasing:
-    """One pass over all places for erasures that are open; files that it replaces may go at ``due``."""
+    """One pass over all places for erasures that are open.
+
+    Files that it replaces may go at ``due``; there are live counters of minutes from ``live_since`` on (since 1970).
+    """
 
     def __init__(
-        self, data: Path, lake: Lake, records: Records, key: bytes, wanted: Sequence[Erasure], due: dt.datetime
+        self,
+        data: Path,
+        lake: Lake,
+        records: Records,
+        key: bytes,
+        wanted: Sequence[Erasure],
+        due: dt.datetime,
+        live_since: int,
     ) -> None:
         self._data = data
         self._lake = lake
         self._records = records
         self._open = {erasure.id: erasure for erasure in wanted}
         self._due = due
+        self._live_since = live_since
         self.tombstones = Tombstones(key, [erasure.tombstone for erasure in wanted])
 
     @property
@@ -131,7 +142,7 @@ class Erasing:
         base = self._lake.base()
         for file in base.files:
             if file.file_path not in clean:
-                covered = purge.find_rows(base.io, file, self.tombstones)
+                covered = purge.find_rows(base.io, file, self.tombstones, self._live_since)
                 if covered is None:
                     clean.add(file.file_path)
                 else:
@@ -139,16 +150,14 @@ class Erasing:
 
     def _announce(self, found: Sequence[purge.CoveredRows]) -> None:
         """Note what is about to change: once the rows are gone, nobody can tell any more."""
-        days = {parquet.partition_of(one.file)[0] for one in found}
-        for day in days:
+        for day in {parquet.partition_of(covered.file)[0] for covered in found}:
             forget_summary(self._data, day)
         changed = {}
         for one in {erasure_id for covered in found for erasure_id in covered.rows}:
             mine = [covered for covered in found if one in covered.rows]
-            first, last = min(covered.first_minute for covered in mine), max(covered.last_minute for covered in mine)
-            touched = {parquet.partition_of(covered.file)[0] for covered in mine}
-            erasure = _touching(self._open[one], first, last)
-            changed[one] = msgspec.structs.replace(erasure, days=sorted(touched.union(erasure.days)))
+            days = {parquet.partition_of(covered.file)[0] for covered in mine}.union(self._open[one].days)
+            erasure = _touching(self._open[one], *(covered.minutes for covered in mine))
+            changed[one] = msgspec.structs.replace(erasure, days=sorted(days))
         self._put(changed)
 
     def _swap(self, group: Sequence[purge.CoveredRows]) -> None:
@@ -175,10 +184,11 @@ class Erasing:
         """Before the letter is changed; doing it twice notes the same."""
         gone = [number for number, place in enumerate(places) if place is not None]
         by_id = Counter(self.tombstones.tombstones[place].id for place in places if place is not None)
-        minutes = [count.minute for count in _counts(lines[number] for number in gone)]
+        counted = _counts(lines[number] for number in gone)
+        minutes = {count.minute for count in counted if count.live and count.minute >= self._live_since}
         changed = {}
         for one, events in by_id.items():
-            erasure = _touching(self._open[one], min(minutes), max(minutes))
+            erasure = _touching(self._open[one], minutes)
             changed[one] = msgspec.structs.replace(erasure, letters=erasure.letters | {letter.id: events})
         seq, packed = letter.position.seq, codec.unpack_ids(batch.ids)
         ids = ErasedIds(
@@ -197,10 +207,9 @@ class Erasing:
         self._records.put(erasures.OPEN, erasures.documents(changed.values()))
 
 
-def _touching(erasure: Erasure, first: int, last: int) -> Erasure:
+def _touching(erasure: Erasure, *minutes: Set[int]) -> Erasure:
     """The erasure, with these minutes among those that it changes."""
-    before = erasure.minutes or (first, last)
-    return msgspec.structs.replace(erasure, minutes=(min(first, before[0]), max(last, before[1])))
+    return msgspec.structs.replace(erasure, minutes=sorted(set(erasure.minutes).union(*minutes)))
 
 
 def _groups(found: Sequence[purge.CoveredRows]) -> Iterator[list[purge.CoveredRows]]:

@@ -27,8 +27,8 @@ class Removed(msgspec.Struct, frozen=True):
 
 
 class Erasure(msgspec.Struct, frozen=True, kw_only=True):
-    """One erasure. ``letters`` holds events by letter, ``uploads`` counts those in raw copies, ``days`` and ``minutes``
-    (first and last, since 1970) are what was changed.
+    """One erasure. ``letters`` holds events by letter, ``uploads`` counts those in raw copies, ``days`` and live
+    ``minutes`` (since 1970) are what was changed.
 
     Once all is rewritten there is ``removed_at``; nothing of the events is left in batches up to ``through``, and old
     files may go at ``due``. With ``record`` it is done, and ``signature`` (a JWS of the record) proves it.
@@ -40,7 +40,7 @@ class Erasure(msgspec.Struct, frozen=True, kw_only=True):
     letters: dict[str, int] = {}
     uploads: int = 0
     days: list[dt.date] = []
-    minutes: tuple[int, int] | None = None
+    minutes: list[int] = []
     unreadable: list[str] = []
     removed_at: dt.datetime | None = None
     through: int = 0

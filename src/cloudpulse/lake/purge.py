@@ -4,7 +4,7 @@ import hashlib
 import os
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -34,12 +34,11 @@ _SCANNED = ["timestamp", "received_at", *COLUMNS.values()]
 
 
 class CoveredRows(msgspec.Struct, frozen=True):
-    """What is covered in one silver file: rows by erasure, and the first and last minute of the covered rows."""
+    """What is covered in one silver file: rows by erasure, and the live minutes (since 1970) of the covered rows."""
 
     file: DataFile
     rows: Mapping[str, int]
-    first_minute: int
-    last_minute: int
+    minutes: Set[int]
 
 
 class CoveredLines(msgspec.Struct, frozen=True):
@@ -51,17 +50,17 @@ class CoveredLines(msgspec.Struct, frozen=True):
     size: int
 
 
-def find_rows(io: FileIO, file: DataFile, tombstones: Tombstones) -> CoveredRows | None:
+def find_rows(io: FileIO, file: DataFile, tombstones: Tombstones, live_since: int) -> CoveredRows | None:
     """What is covered in a file; None when nothing is. Reads the columns alone that tell."""
     rows: Counter[str] = Counter()
-    minutes: list[int] = []
+    minutes: set[int] = set()
     for piece in _pieces(io, file, SCAN_ROWS, _SCANNED):
         places = tombstones.of_rows(piece)
         if places.null_count < len(places):
             rows.update(tombstones.tombstones[place].id for place in places.drop_null().to_pylist())
-            edges = pc.min_max(piece["timestamp"].filter(places.is_valid()).cast(pa.int64())).as_py()
-            minutes += [edges["min"] // _MINUTE_MICROS, edges["max"] // _MINUTE_MICROS]
-    return CoveredRows(file, rows, min(minutes), max(minutes)) if rows else None
+            touched = pc.divide(piece["timestamp"].filter(places.is_valid()).cast(pa.int64()), _MINUTE_MICROS)
+            minutes.update(minute for minute in touched.unique().to_pylist() if minute >= live_since)
+    return CoveredRows(file, rows, minutes) if rows else None
 
 
 def write_rows(metadata: TableMetadata, io: FileIO, file: DataFile, tombstones: Tombstones) -> list[DataFile]:

@@ -117,21 +117,20 @@ class Reconciler:
             log.error("the layers do not agree", found=report.found, left=report.left)
         return {"at": report.at, "status": report.status, "found": report.found, "left": report.left}
 
-    def recount(self, first: int, last: int) -> None:
+    def recount(self, minutes: Iterable[int]) -> None:
         """Make live counters of minutes anew, whatever they are: nothing stays that is not accepted any more.
 
         Raises ``CloudPulseError`` when that cannot be done now.
         """
+        todo = _runs(minutes, RUN_MINUTES)
         for _ in range(PASSES):
             look = self._comparison.look(self._clock())
+            # Older minutes are not read any more, and what they should be is not known.
+            todo = [(max(first, look.first), last) for first, last in todo if last >= look.first]
             with suppress(LogTrimmed):  # it takes too long: what is left is told anew
-                while first <= last:
-                    # Older minutes are not read any more, and what they should be is not known.
-                    first = max(first, look.first)
-                    until = min(first + RUN_MINUTES - 1, last)
-                    if first <= until:
-                        self._mend_range(look, first, until, afresh=True)
-                    first = until + 1
+                while todo:
+                    self._mend_range(look, *todo[-1], afresh=True)
+                    todo.pop()
                 return
         raise StoreError("The lake moves too fast for the live counters to be made anew; try again.")
 

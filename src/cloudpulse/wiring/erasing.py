@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -129,9 +129,9 @@ class _Around:
         found = partial(is_about, Tombstones(self.key(), [stone]))
         return workflows.uploads(self._settings).erase(found, utc_now(), before=from_micros(stone.until))
 
-    def mend_counters(self, first_minute: int, last_minute: int) -> None:
+    def mend_counters(self, minutes: Collection[int]) -> None:
         with jobs.reconciler(self._settings, self._parts) as reconciler:
-            reconciler.recount(first_minute, last_minute)
+            reconciler.recount(minutes)
 
     def vacuum(self) -> None:
         """The api process does its part, which it alone may; then follow the files that this one writes."""
