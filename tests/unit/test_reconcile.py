@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from lake_samples import NOW, batch, event
 
@@ -23,6 +24,7 @@ from cloudpulse.lake import bronze, parquet
 from cloudpulse.lake.chunk import decode, empty
 from cloudpulse.lake.sift import digest
 from cloudpulse.lake.snapshot import SnapshotReader
+from cloudpulse.lake.tables import SILVER
 from cloudpulse.ops import comparison, findings, reconciliation, scrub
 from cloudpulse.ops.jobs import Reconciliation
 from cloudpulse.ops.reconciliation import Report, Reports
@@ -332,6 +334,21 @@ def test_an_altered_silver_file_is_found_and_mended(world):
         report = world.run()
         assert [(one.store, one.kind) for one in report.files] == [("silver", "altered")]
         check_mended(world, before)
+
+
+def test_damage_that_changes_no_count_is_found_when_all_is_read(world):
+    world.accept(0, 30)
+    world.settle()
+    before = world.live()
+    path = world.silver()
+    content = bytearray(path.read_bytes())
+    column = pq.read_metadata(path).row_group(0).column(SILVER.get_field_index("event_id"))
+    content[column.data_page_offset : column.data_page_offset + 8] = bytes(8)
+    path.write_bytes(content)
+    assert world.run(full=False).status == "ok"
+    report = world.run()
+    assert [(one.store, one.kind) for one in report.files] == [("silver", "altered")]
+    check_mended(world, before)
 
 
 def test_a_doubled_row_is_found_and_mended(world):

@@ -114,18 +114,22 @@ class Comparison:
     def __init__(self, stores: Stores) -> None:
         self._stores = stores
 
-    def look(self, now: dt.datetime) -> Look:
+    def unreadable(self) -> frozenset[LakeFile]:
+        """Files of silver of which not all can be read; reads all of it."""
+        return frozenset(file for file in self._stores.snapshots.current().files if not is_whole(file))
+
+    def look(self, now: dt.datetime, unreadable: frozenset[LakeFile] = frozenset()) -> Look:
         """Compare now; when files or batches go meanwhile, once more."""
         for _ in range(TRIES - 1):
             with suppress(FileNotFoundError, LogTrimmed):
-                return self._look(now)
-        return self._look(now)
+                return self._look(now, unreadable)
+        return self._look(now, unreadable)
 
-    def _look(self, now: dt.datetime) -> Look:
+    def _look(self, now: dt.datetime, unreadable: frozenset[LakeFile]) -> Look:
         said = self._gather(now)
         bronze, uncounted = self._bronze(said)
         findings = Findings(said.snapshot.retired)
-        files = self._readable(said.snapshot, findings)
+        files = self._readable(said.snapshot, unreadable, findings)
         minutes, hours = self._silver(said, files, findings)
         parked = _Cells(said.first, set_aside.lacked(said.aside, self._stores.log, LAKE, said.lake))
         lacked = _Cells(said.first, _live(set_aside.lacked(said.aside, self._stores.log, SPEED, said.speed)))
@@ -138,8 +142,6 @@ class Comparison:
         findings.add("batch", "minute", *compare(accepted, parked.minutes, minutes))
         findings.add("batch", "hour", *compare(add_up(bronze.hours, parked.hours), parked.hours, hours))
         findings.add_sketches(self._lost_sketches(said.first))
-        # Damage within a file need not keep anybody from reading it.
-        self._find_altered([file for file in files if file.day in findings.days], findings)
         right = add_up(counted, _negative(lacked.minutes))
         good = [file for file in files if file.path not in findings.files]
         return Look(said.lake, said.speed, said.first, right, good, findings, uncounted)
@@ -180,8 +182,10 @@ class Comparison:
                 uncounted += counts is None
         return cells, uncounted
 
-    def _readable(self, snapshot: Snapshot, findings: Findings) -> list[LakeFile]:
+    def _readable(self, snapshot: Snapshot, unreadable: frozenset[LakeFile], findings: Findings) -> list[LakeFile]:
         """The files that are there; one that is not is a fault when the lake still names it."""
+        for file in unreadable.intersection(snapshot.files):
+            findings.add_file(file, silver_fault(self._stores.data, file, "altered"))
         for file, fault in silver_faults(self._stores.data, snapshot.files):
             if file not in self._stores.snapshots.current().files:
                 raise FileNotFoundError(file.path)

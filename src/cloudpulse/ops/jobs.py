@@ -45,7 +45,7 @@ class Days(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class Reconciliation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``repair`` mends what differs; with it, or with ``full``, all of bronze is read."""
+    """``repair`` mends what differs; with it, or with ``full``, all of bronze and silver is read."""
 
     repair: bool = False
     full: bool = False

@@ -16,7 +16,7 @@ import structlog
 from cloudpulse.errors import CloudPulseError, LogTrimmed, StoreError
 from cloudpulse.events.model import Position
 from cloudpulse.events.times import from_micros, minute_of, parse, rfc3339
-from cloudpulse.lake.snapshot import read_between
+from cloudpulse.lake.snapshot import LakeFile, read_between
 from cloudpulse.ops import set_aside
 from cloudpulse.ops.comparison import Comparison, Look, Stores
 from cloudpulse.ops.findings import MINUTE
@@ -103,14 +103,16 @@ class Reconciler:
     def run(self, arguments: Reconciliation) -> dict[str, Any]:
         """One run; whatever it was doing when it was cut off, the next one finds and does."""
         set_aside.forget_purged(self._stores.records, self._clock() - KEPT_PURGED)
-        scrub = BronzeScrub(self._stores.records, self._stores.data, arguments.full or arguments.repair)
+        is_full = arguments.full or arguments.repair
+        scrub = BronzeScrub(self._stores.records, self._stores.data, is_full)
         faults = scrub.faults()
-        found = left = self._judge()
+        unreadable = self._comparison.unreadable() if is_full else frozenset()
+        found = left = self._judge(unreadable)
         found.look.findings.compared.update(bronze_objects=scrub.looked_at, bronze_objects_read=scrub.read)
         refusals: list[str] = []
         if arguments.repair and found.divergences and found.is_trusted:
             refusals = [*self._mend_silver(found.look), *self._mend_counters()]
-            left = self._judge()
+            left = self._judge(unreadable)
         report = _report(self._clock(), found, left, faults, refusals)
         Reports(self._stores.records).keep(report)
         if report.left:
@@ -134,9 +136,9 @@ class Reconciler:
                 return
         raise StoreError("The lake moves too fast for the live counters to be made anew; try again.")
 
-    def _judge(self) -> _Judged:
+    def _judge(self, unreadable: frozenset[LakeFile]) -> _Judged:
         for _ in range(LOOKS):
-            judged = _Judged(self._comparison.look(self._clock()), self._ledger())
+            judged = _Judged(self._comparison.look(self._clock(), unreadable), self._ledger())
             if not judged.divergences:
                 break
         return judged
