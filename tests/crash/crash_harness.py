@@ -30,7 +30,7 @@ FAULTS = Path(__file__).parent / "faults"
 COMMAND = str(Path(sys.executable).with_name("cloudpulse"))
 TYPES = ("page_view", "click", "api_call", "form_submit", "error", "custom")
 PATIENCE_SECONDS = 60.0
-START_SECONDS = 20.0
+START_SECONDS = 60.0
 QUICK = {
     "lake_commit_seconds": 1,
     "lake_commit_events": 1000,

@@ -1,6 +1,8 @@
 """A running server for the tests that go over HTTP."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
@@ -8,25 +10,33 @@ import pytest
 from live_server import Server
 
 
-@pytest.fixture(scope="session")
-def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Server]]:
-    """Start a server with settings of its own; all end with the tests."""
+@contextmanager
+def _starter(factory: pytest.TempPathFactory) -> Iterator[Callable[..., Server]]:
     servers: list[Server] = []
 
     def start(**settings: Any) -> Server:
-        servers.append(Server(tmp_path_factory.mktemp("cloudpulse"), **settings))
+        servers.append(Server(factory.mktemp("cloudpulse"), **settings))
         return servers[-1]
 
     yield start
-    for server in servers:
-        if server.process.poll() is None:
-            assert server.stop() == 0, server.log()
+    running = [server for server in servers if server.process.poll() is None]
+    with ThreadPoolExecutor() as pool:
+        codes = list(pool.map(Server.stop, running))
+    assert codes == [0] * len(running), [server.log() for server in running]
+
+
+@pytest.fixture(scope="module")
+def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Server]]:
+    """Start a server with settings of its own; all end with the tests of the file."""
+    with _starter(tmp_path_factory) as start:
+        yield start
 
 
 @pytest.fixture(scope="session")
-def server(start_server: Callable[..., Server]) -> Server:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One server for many tests, which therefore use sessions and ids of their own."""
-    return start_server(lake_commit_seconds=1)
+    with _starter(tmp_path_factory) as start:
+        yield start(lake_commit_seconds=1)
 
 
 @pytest.fixture(scope="session")

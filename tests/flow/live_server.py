@@ -15,7 +15,7 @@ import httpx
 
 CLOUDPULSE = [sys.executable, "-m", "cloudpulse.cli.main"]
 READY = "CloudPulse is ready at "
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 60.0
 
 
 class Server:
