@@ -550,6 +550,19 @@ def test_scheduled_runs_read_bronze_bit_by_bit(world, monkeypatch):
     assert runs(1) == ["diverged"]
 
 
+def test_a_tier_folder_that_cannot_be_reached_keeps_nobody_from_comparing(world, tmp_path):
+    world.accept(0)
+    world.settle()
+    [(key, document)] = world.records.list(bronze.KIND)
+    world.records.put(bronze.KIND, {key: document | {"path": str(tmp_path / "tier" / document["path"])}})
+    world.sql("DELETE FROM counts")
+    report = world.run()
+    assert (kinds(report), report.files) == ({("speed", "lost")}, [])
+    assert "tier folder that cannot be reached" in report.todo[0]
+    report = world.run(repair=True)
+    assert (report.status, report.left, len(report.todo)) == ("repaired", 0, 1)
+
+
 def test_reports_are_kept_newest_first_and_not_for_ever(world, monkeypatch):
     monkeypatch.setattr(reconciliation, "KEPT", 3)
     world.settle()

@@ -15,11 +15,10 @@ import structlog
 
 from cloudpulse.errors import CloudPulseError, LogTrimmed, StoreError
 from cloudpulse.events.model import Position
-from cloudpulse.events.times import from_micros, minute_of, parse, rfc3339
+from cloudpulse.events.times import MINUTE_MICROS, from_minute, minute_of, parse, rfc3339
 from cloudpulse.lake.snapshot import LakeFile, read_between
 from cloudpulse.ops import set_aside
 from cloudpulse.ops.comparison import Comparison, Look, Stores
-from cloudpulse.ops.findings import MINUTE
 from cloudpulse.ops.jobs import Reconciliation
 from cloudpulse.ops.ledger import LedgerReport
 from cloudpulse.ops.reconciliation import MAX_LISTED, Difference, FileFault, Report, Reports
@@ -33,6 +32,7 @@ RUN_MINUTES = 10
 """So many minutes of live counters are put right at once: the rows of their sessions are held in memory."""
 PASSES = 100
 KEPT_PURGED = dt.timedelta(hours=26)
+UNREACHABLE = "{} bronze objects lie in a tier folder that cannot be reached: mount it again."
 SESSIONS = ("app", "timestamp", "received_at", "session_id")
 
 log = structlog.get_logger(__name__)
@@ -109,9 +109,9 @@ class Reconciler:
         unreadable = self._comparison.unreadable() if is_full else frozenset()
         found = left = self._judge(unreadable)
         found.look.findings.compared.update(bronze_objects=scrub.looked_at, bronze_objects_read=scrub.read)
-        refusals: list[str] = []
+        refusals = [UNREACHABLE.format(scrub.unreachable)] if scrub.unreachable else []
         if arguments.repair and found.divergences and found.is_trusted:
-            refusals = [*self._mend_silver(found.look), *self._mend_counters()]
+            refusals += [*self._mend_silver(found.look), *self._mend_counters()]
             left = self._judge(unreadable)
         report = _report(self._clock(), found, left, faults, refusals)
         Reports(self._stores.records).keep(report)
@@ -178,7 +178,7 @@ class Reconciler:
             position=look.speed,
             counts=_counts(look.right, first, last),
             lake=look.lake.seq,
-            rows=read_between(look.silver, SESSIONS, first * MINUTE, (last + 1) * MINUTE),
+            rows=read_between(look.silver, SESSIONS, first * MINUTE_MICROS, (last + 1) * MINUTE_MICROS),
             afresh=afresh,
         )
 
@@ -210,7 +210,7 @@ def _report(
         journal=look.lake.journal,
         lake=look.lake.seq,
         speed=look.speed.seq,
-        minutes_from=rfc3339(from_micros(look.first * MINUTE)),
+        minutes_from=rfc3339(from_minute(look.first)),
         compared=dict(found.look.findings.compared),
         found=counts[0],
         left=counts[1],

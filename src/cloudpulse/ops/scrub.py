@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from cloudpulse.errors import StoreError
 from cloudpulse.lake import bronze
 from cloudpulse.lake.bronze import BronzeFile
 from cloudpulse.lake.snapshot import LakeFile
@@ -35,16 +36,21 @@ class BronzeScrub:
         self._is_full = is_full
         self.looked_at = 0
         self.read = 0
+        self.unreachable = 0
 
     def faults(self) -> list[FileFault]:
-        """What is wrong."""
+        """What is wrong; objects in a tier folder that cannot be reached are counted alone."""
         before = msgspec.convert(self._records.get(KIND, KEY) or {}, Progress)
         faults: dict[str, FileFault] = {}
         left, last, is_cut_off = READ_BYTES, "", False
         for file in (file for page in bronze.pages(self._records) for file in page):
             is_due = file.key > before.after
             is_read = self._is_full or file.key in before.faulty or (is_due and left > 0)
-            kind = self._look(file, is_read)
+            try:
+                kind = self._look(file, is_read)
+            except StoreError:
+                self.unreachable += 1
+                continue
             if kind is not None and self._is_listed(file):
                 faults[file.key] = FileFault(store="bronze", kind=kind, path=file.path, events=file.n)
             elif is_read and is_due:
