@@ -4,6 +4,7 @@ import datetime as dt
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
 import pytest
 from lake_samples import event
 from test_replay import NOW, World
@@ -150,6 +151,13 @@ def test_two_data_folders_do_not_share_one(world, tmp_path, folder):
     (tmp_path / "other").mkdir()
     other = World(tmp_path / "other", tier_folder=str(folder))
     other.store([event(NOW - 90 * DAY)], NOW - 90 * DAY)
+    with pytest.raises(StoreError, match="another data folder"):
+        tier(other)
+    own = tmp_path / "its own"
+    own.mkdir()
+    other.settings = msgspec.structs.replace(other.settings, tier_folder=str(own))
+    assert tier(other)["objects"] == 1
+    other.settings = msgspec.structs.replace(other.settings, tier_folder=str(folder))
     with pytest.raises(StoreError, match="another data folder"):
         tier(other)
     other.close()
