@@ -5,6 +5,7 @@ import datetime as dt
 UTC = dt.UTC
 FUTURE_LIMIT = dt.timedelta(minutes=5)
 LIVE_WINDOW = dt.timedelta(hours=24)
+MINUTE_MICROS = 60_000_000
 
 
 def effective(timestamp: dt.datetime, received_at: dt.datetime) -> dt.datetime:
@@ -20,6 +21,11 @@ def is_live(timestamp: dt.datetime, received_at: dt.datetime) -> bool:
 def minute_of(moment: dt.datetime) -> int:
     """Minutes since 1970, rounded down."""
     return int(moment.timestamp() // 60)
+
+
+def from_minute(minute: int) -> dt.datetime:
+    """The beginning of a minute since 1970, in UTC."""
+    return from_micros(minute * MINUTE_MICROS)
 
 
 def micros(moment: dt.datetime) -> int:

@@ -15,7 +15,6 @@ from cloudpulse.lake.tables import to_arrow
 MAX_BAD_LINES = 50
 """Beyond so many the whole batch is set aside: finding each takes a dozen tries at decoding."""
 
-_MINUTE_MICROS = 60_000_000
 _LIVE_WINDOW = pa.scalar(times.LIVE_WINDOW, pa.duration("us"))
 _NOW = times.from_micros(0)
 
@@ -42,7 +41,7 @@ def sift(batch: Batch) -> tuple[Batch | None, Batch]:
 
 def digest(table: pa.Table) -> tuple[Count, ...]:
     """The digest of silver rows: the same that was made of their events when they were accepted."""
-    minutes = pc.divide(table["timestamp"].cast(pa.int64()), _MINUTE_MICROS)
+    minutes = pc.divide(table["timestamp"].cast(pa.int64()), times.MINUTE_MICROS)
     live = pc.less_equal(pc.subtract(table["received_at"], table["timestamp"]), _LIVE_WINDOW)
     columns = {"app": table["app"], "minute": minutes, "event_type": table["event_type"], "live": live}
     counted = pa.table(columns).group_by(list(columns), use_threads=False).aggregate([([], "count_all")])

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from cloudpulse.errors import LogTrimmed, StoreError
 from cloudpulse.events import sketch
 from cloudpulse.events.model import LAKE, SPEED, Count, Position
-from cloudpulse.events.times import from_micros, minute_of
+from cloudpulse.events.times import LIVE_WINDOW, MINUTE_MICROS, from_micros, from_minute, minute_of
 from cloudpulse.lake import digests
 from cloudpulse.lake.snapshot import LakeFile, Snapshot, Snapshots, is_whole
 from cloudpulse.ops import set_aside
@@ -27,9 +27,7 @@ from cloudpulse.ops.scrub import silver_fault, silver_faults
 from cloudpulse.ops.set_aside import SetAside
 from cloudpulse.ports import Counters, DeadLetters, Limits, LiveCounts, LogReader, Records, Relation, Warehouse
 
-LIVE = dt.timedelta(hours=24)
 FOREVER = 1 << 40
-MINUTE = 60_000_000
 HOUR = 60
 PATIENCE_SECONDS = 60.0
 PACE_SECONDS = 0.05
@@ -154,13 +152,13 @@ class Comparison:
         snapshot, journal = stores.snapshots.current(), stores.log.state().journal
         reached = snapshot.position
         lake = Position(journal, reached.seq if reached is not None and reached.journal == journal else 0)
-        speed, live = self._await_speed(lake, minute_of(now - LIVE))
+        speed, live = self._await_speed(lake, minute_of(now - LIVE_WINDOW))
         _, rows = stores.log.digests(lake.seq, None)
         tail = [count for seq, _, digest in rows if seq <= speed.seq for count in _live(digest)]
         aside |= set_aside.read(stores.letters, stores.records)
         # What has come meanwhile may be younger than ``now``.
         newest = max(now, from_micros(stores.log.state().last_received_at))
-        return _Evidence(snapshot, lake, speed, minute_of(newest - LIVE) + 1, live, tail, aside)
+        return _Evidence(snapshot, lake, speed, minute_of(newest - LIVE_WINDOW) + 1, live, tail, aside)
 
     def _await_speed(self, lake: Position, first: int) -> tuple[Position, LiveCounts]:
         counters = self._stores.counters
@@ -195,12 +193,12 @@ class Comparison:
 
     def _silver(self, said: _Evidence, files: Sequence[LakeFile], findings: Findings) -> tuple[pa.Table, pa.Table]:
         """Minutes of the files that reach into them, hours of those that lie before."""
-        start = said.first * MINUTE
+        start = said.first * MINUTE_MICROS
         young = [file for file in files if file.max_timestamp >= start]
         old = [file for file in files if file.min_timestamp < start]
         with self._stores.warehouse() as warehouse:
-            minutes = self._count(warehouse, _MINUTES, from_micros(start), young, findings)
-            hours = self._count(warehouse, _HOURS, from_micros(start), old, findings)
+            minutes = self._count(warehouse, _MINUTES, from_minute(said.first), young, findings)
+            hours = self._count(warehouse, _HOURS, from_minute(said.first), old, findings)
             return Tally().extend(minutes).cells(), Tally().extend(hours).cells()
 
     def _count(

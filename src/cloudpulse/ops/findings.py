@@ -5,13 +5,11 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Literal
 
-from cloudpulse.events.times import from_micros, rfc3339
+from cloudpulse.events.times import from_minute, rfc3339
 from cloudpulse.lake.retired import Retired
 from cloudpulse.lake.snapshot import LakeFile
 from cloudpulse.ops.cells import Differing
 from cloudpulse.ops.reconciliation import MAX_LISTED, Difference, FileFault, Kind, Layer
-
-MINUTE = 60_000_000
 
 
 class Findings:
@@ -35,7 +33,7 @@ class Findings:
         """Take in the result of ``cells.compare``. Silver that went by its age is not missed."""
         self.compared[f"{layer}_{unit}s"] += cells
         for cell in differing:
-            at = _moment(cell.minute)
+            at = from_minute(cell.minute)
             if layer == "batch" and self._retired.covers(at.date(), cell.event_type):
                 continue
             one = Difference(
@@ -56,7 +54,7 @@ class Findings:
     def add_sketches(self, lost: Iterable[tuple[str, int]]) -> None:
         """Take in (app, minute) of live counters whose sessions nobody can count."""
         for app, minute in lost:
-            at = rfc3339(_moment(minute))
+            at = rfc3339(from_minute(minute))
             self._diverges(
                 Difference(layer="speed", kind="lost-sketch", minute=at, app=app, expected=1, found=0), minute
             )
@@ -71,7 +69,7 @@ class Findings:
         if one.layer == "speed":
             self.minutes.add(minute)
         else:
-            self.days.add(_moment(minute).date())
+            self.days.add(from_minute(minute).date())
         if len(self.differences) < MAX_LISTED:
             self.differences.append(one)
 
@@ -81,7 +79,3 @@ def _kind(cell: Differing) -> Kind:
     if cell.found == right:
         return "dead-lettered"
     return "lost" if cell.found < right else "doubled"
-
-
-def _moment(minute: int) -> dt.datetime:
-    return from_micros(minute * MINUTE)

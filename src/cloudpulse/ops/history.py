@@ -6,7 +6,7 @@ from statistics import fmean, median
 
 import msgspec
 
-from cloudpulse.events.times import from_micros, minute_of, rfc3339
+from cloudpulse.events.times import from_minute, minute_of, rfc3339
 from cloudpulse.ports import Records
 
 KIND = "health"
@@ -87,7 +87,7 @@ class HealthHistory:
             [row for minute in range(start, start + step) if (row := self._minutes.get(minute))] for start in starts
         ]
         return HealthSeries(
-            start=rfc3339(from_micros(starts[0] * 60_000_000)),
+            start=rfc3339(from_minute(starts[0])),
             step_seconds=step * 60,
             series={name: [_stands_for(name, group) for group in rows] for name in SERIES},
         )

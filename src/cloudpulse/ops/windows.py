@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from cloudpulse.events import sketch
-from cloudpulse.events.times import from_micros, minute_of
+from cloudpulse.events.times import MINUTE_MICROS, from_minute, minute_of
 from cloudpulse.lake.snapshot import Snapshots
 from cloudpulse.ops import alarms
 from cloudpulse.ops.alarms import Reading
@@ -68,7 +68,7 @@ class WindowBook:
         ``lake_lacks_since`` is when the oldest event was received that the lake may lack.
         """
         start = min((one.start for one in self._windows.values() if not one.is_judged), default=None)
-        if start is None or lake_lacks_since < _moment(start + MINUTES) + SETTLE_LAKE:
+        if start is None or lake_lacks_since < from_minute(start + MINUTES) + SETTLE_LAKE:
             return {}
         seen = self._windows[start]
         if start < minute_of(now) - GIVE_UP:
@@ -118,17 +118,17 @@ def count_live(counters: Counters, start: int) -> Window:
 
 def count_batch(snapshots: Snapshots, warehouse: Warehouse, start: int) -> Window:
     """What the lake says of a window; reads the files that may hold a part of it."""
-    first, end = (minute * 60_000_000 for minute in (start, start + MINUTES))
-    files = [one for one in snapshots.current().files if one.min_timestamp < end and one.max_timestamp >= first]
+    end = start + MINUTES
+    files = [
+        one
+        for one in snapshots.current().files
+        if one.min_timestamp < end * MINUTE_MICROS and one.max_timestamp >= start * MINUTE_MICROS
+    ]
     row: tuple[Any, ...] = (0, 0, 0)
     if files:
         relations = {"events": Relation([file.path for file in files])}
-        row = warehouse.run(_COUNT, [from_micros(first), from_micros(end)], relations, LIMITS).rows[0]
+        row = warehouse.run(_COUNT, [from_minute(start), from_minute(end)], relations, LIMITS).rows[0]
     return Window(start=start, events=row[0], errors=row[1], sessions=row[2])
-
-
-def _moment(minute: int) -> dt.datetime:
-    return from_micros(minute * 60_000_000)
 
 
 def _value(found: Reading) -> float:

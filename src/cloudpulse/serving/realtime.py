@@ -9,7 +9,7 @@ import msgspec
 from cloudpulse.errors import InvalidParameter, LogTrimmed
 from cloudpulse.events import sketch
 from cloudpulse.events.model import SPEED, Position
-from cloudpulse.events.times import FUTURE_LIMIT, from_micros, minute_of, rfc3339
+from cloudpulse.events.times import FUTURE_LIMIT, from_minute, minute_of, rfc3339
 from cloudpulse.ports import Counters, LiveCounts, LogReader, MinuteCount
 
 MAX_LOOKBACK_MINUTES = 1440
@@ -94,4 +94,4 @@ def _per_minute(counts: list[MinuteCount]) -> dict[int, Counter[str]]:
 
 
 def _label(minute: int) -> str:
-    return from_micros(minute * 60_000_000).strftime("%Y-%m-%dT%H:%M")
+    return from_minute(minute).strftime("%Y-%m-%dT%H:%M")

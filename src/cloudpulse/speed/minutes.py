@@ -11,11 +11,10 @@ import pyarrow.compute as pc
 
 from cloudpulse.events import sketch
 from cloudpulse.events.model import Batch
-from cloudpulse.events.times import LIVE_WINDOW
+from cloudpulse.events.times import LIVE_WINDOW, MINUTE_MICROS
 from cloudpulse.ports import MinuteCount
 
 _LIVE_WINDOW = pa.scalar(LIVE_WINDOW, pa.duration("us"))
-_MINUTE_MICROS = 60_000_000
 
 
 def live_counts(batches: Iterable[Batch]) -> list[MinuteCount]:
@@ -32,7 +31,7 @@ def live_sessions(table: pa.Table) -> dict[tuple[str, int], bytes]:
     """One sketch of the session ids in silver rows per (app, minute)."""
     table = table.select(["app", "timestamp", "received_at", "session_id"])
     live = table.filter(pc.less_equal(pc.subtract(table["received_at"], table["timestamp"]), _LIVE_WINDOW))
-    minutes = pc.divide(live["timestamp"].cast(pa.int64()), _MINUTE_MICROS)
+    minutes = pc.divide(live["timestamp"].cast(pa.int64()), MINUTE_MICROS)
     distinct = (
         live.append_column("minute", minutes)
         .group_by(["app", "minute"], use_threads=False)
