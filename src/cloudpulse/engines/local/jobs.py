@@ -29,6 +29,7 @@ _COLUMNS = "id, name, status, arguments, requested_at, scheduled_for, started_at
 _REQUEST = (
     "INSERT INTO job_runs (id, name, status, arguments, requested_at, scheduled_for) VALUES (?, ?, 'waiting', ?, ?, ?)"
 )
+_WAITS = "SELECT 1 FROM job_runs WHERE name = ? AND status = 'waiting'"
 _REMEMBER_SLOT = "INSERT OR REPLACE INTO job_slots VALUES (?, ?)"
 _BEGIN = f"""
 UPDATE job_runs SET status = 'running', attempts = attempts + 1, started_at = ifnull(started_at, :now)
@@ -64,8 +65,8 @@ class SqliteJobs:
             if known and known[0] >= micros(slot):
                 return False
             connection.execute(_REMEMBER_SLOT, (name, micros(slot)))
-            waits = connection.execute("SELECT 1 FROM job_runs WHERE name = ? AND status = 'waiting'", (name,))
-            if known is None or waits.fetchone():
+            waits = connection.execute(_WAITS, (name,)).fetchone()
+            if known is None or waits:
                 return False
             run_id = f"{name}-{slot:%Y%m%dT%H%M%SZ}"
             connection.execute(_REQUEST, (run_id, name, b"{}", micros(now), micros(slot)))
