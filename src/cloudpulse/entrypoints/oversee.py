@@ -1,14 +1,12 @@
 """Looks at everything every ten seconds: what the alarms read, and what the history of health keeps."""
 
 import datetime as dt
-import threading
 import time
 from collections.abc import Callable
 
-import structlog
-
 from cloudpulse import telemetry
 from cloudpulse.entrypoints.chunks import Now
+from cloudpulse.entrypoints.rounds import Rounds
 from cloudpulse.entrypoints.watch import Watch
 from cloudpulse.events.model import LAKE
 from cloudpulse.events.times import from_micros, micros
@@ -24,10 +22,8 @@ RARE_SECONDS = 60.0
 FRESH_SECONDS = 30.0
 """While the live counters are further behind, nobody concludes anything from what they lack."""
 
-log = structlog.get_logger(__name__)
 
-
-class Overseer(threading.Thread):
+class Overseer(Rounds):
     """Drives the alarm board, the windows and the history; what cannot be read now is read at the next look."""
 
     def __init__(
@@ -39,7 +35,7 @@ class Overseer(threading.Thread):
         see_rare: Callable[[dt.datetime], Rare],
         now: Now,
     ) -> None:
-        super().__init__(name="oversee", daemon=True)
+        super().__init__("oversee", "could not look at everything", EVERY_SECONDS)
         self._settings = settings
         self._parts = parts
         self._watch = watch
@@ -48,18 +44,10 @@ class Overseer(threading.Thread):
         self._now = now
         self._span = Span()
         self._rare_at = float("-inf")
-        self._ended = threading.Event()
-
-    def run(self) -> None:
-        """Look until ``stop``."""
-        while not self._ended.is_set():
-            self.look()
-            self._ended.wait(EVERY_SECONDS)
 
     def stop(self) -> None:
         """End after the look under way, and keep what it has seen."""
-        self._ended.set()
-        self.join()
+        super().stop()
         self._attempt(self._parts.history.flush)
 
     def look(self) -> None:
@@ -97,12 +85,6 @@ class Overseer(threading.Thread):
         since = self._watch.lacking_since().get(LAKE)
         for name, reading in self._parts.windows.judge(now, now if since is None else from_micros(since)).items():
             self._parts.board.judge(name, reading, now)
-
-    def _attempt(self, step: Callable[[], object]) -> None:
-        try:
-            step()
-        except Exception as exc:
-            log.error("could not look at everything", **telemetry.told(exc))
 
 
 def see(watch: Watch, gate: limits.Gate, settings: Settings, now: dt.datetime) -> Look:

@@ -1,15 +1,12 @@
 """The pipeline's jobs: launched a moment after its layers, which go on whatever happens here."""
 
 import datetime as dt
-import threading
 from collections.abc import Callable
 
-import structlog
-
 from cloudpulse.entrypoints.chunks import Now
+from cloudpulse.entrypoints.rounds import Rounds
 from cloudpulse.ops.jobs import put_due_in_line
 from cloudpulse.ports import Jobs
-from cloudpulse.telemetry import told
 from cloudpulse.wiring.jobs import JobRunner
 
 DELAY_SECONDS = 1.5
@@ -17,12 +14,10 @@ DELAY_SECONDS = 1.5
 PACE_SECONDS = 1.0
 RETRY_SECONDS = 30.0
 
-log = structlog.get_logger(__name__)
 
-
-class JobLoop(threading.Thread):
+class JobLoop(Rounds):
     """Once a second: puts jobs in line whose time has come, and what ``put_in_line`` finds to do; hands over what is in
-    line.
+    line. A job that runs when it is stopped is cut off with the process, and resumed by the next one.
     """
 
     def __init__(
@@ -32,24 +27,12 @@ class JobLoop(threading.Thread):
         now: Now,
         put_in_line: Callable[[dt.datetime], None] = lambda now: None,
     ) -> None:
-        super().__init__(name="jobs", daemon=True)
+        super().__init__("jobs", "jobs could not be run", PACE_SECONDS, DELAY_SECONDS, RETRY_SECONDS)
         self._runs = runs
         self._make_runner = make_runner
         self._now = now
         self._put_in_line = put_in_line
-        self._ended = threading.Event()
         self._runner: JobRunner | None = None
-
-    def run(self) -> None:
-        """Look until ``stop``; when it fails, again after a while."""
-        wait = DELAY_SECONDS
-        while not self._ended.wait(wait):
-            try:
-                self.look()
-                wait = PACE_SECONDS
-            except Exception as exc:
-                log.error("jobs could not be run", **told(exc))
-                wait = RETRY_SECONDS
 
     def look(self) -> None:
         """One look."""
@@ -57,11 +40,6 @@ class JobLoop(threading.Thread):
         put_due_in_line(self._runs, self._now())
         self._put_in_line(self._now())
         self._runner.hand_over()
-
-    def stop(self) -> None:
-        """Begin no more jobs; one that runs is cut off with the process, and resumed by the next one."""
-        self._ended.set()
-        self.join()
 
     def _launch(self) -> JobRunner:
         runner = self._make_runner()

@@ -1,27 +1,26 @@
 """The api process's look around, once a second: room on the disk, progress of the consumers, what may be trimmed."""
 
-import threading
 import time
 from collections.abc import Callable, Mapping
 
 import msgspec
-import structlog
 
+from cloudpulse.entrypoints.rounds import Rounds
 from cloudpulse.events.model import Position
 from cloudpulse.ingest import limits
 from cloudpulse.ops.progress import Progress, TrimBound
 from cloudpulse.ports import IdIndex, LogReader, LogState
 from cloudpulse.settings import Settings
-from cloudpulse.telemetry import told
 
 EVERY_SECONDS = 1.0
 FLUSH_SECONDS = 10.0
 
-log = structlog.get_logger(__name__)
 
+class Watch(Rounds):
+    """Sets the gate, and tells what ``/readyz`` and the gauges of ``/metrics`` say.
 
-class Watch(threading.Thread):
-    """Sets the gate, and tells what ``/readyz`` and the gauges of ``/metrics`` say."""
+    Without it nothing is trimmed or refused any more.
+    """
 
     def __init__(
         self,
@@ -33,7 +32,7 @@ class Watch(threading.Thread):
         nudge: Callable[[], None],
         count_letters: Callable[[], Mapping[str, int]],
     ) -> None:
-        super().__init__(name="watch", daemon=True)
+        super().__init__("watch", "could not look around", EVERY_SECONDS)
         self._settings = settings
         self._gate = gate
         self._reader = reader
@@ -48,22 +47,6 @@ class Watch(threading.Thread):
         self._passed: dict[str, int] = {}
         self._flushed_at = 0.0
         self._flushed = 0
-        self._ended = threading.Event()
-
-    def run(self) -> None:
-        """Look until ``stop``."""
-        while not self._ended.is_set():
-            try:
-                self.look()
-            except Exception as exc:
-                # Without this thread nothing is trimmed or refused any more, whatever it was that failed.
-                log.error("could not look around", **told(exc))
-            self._ended.wait(EVERY_SECONDS)
-
-    def stop(self) -> None:
-        """End after the look under way."""
-        self._ended.set()
-        self.join()
 
     def look(self) -> None:
         """One look."""
