@@ -4,11 +4,12 @@ import datetime as dt
 import io
 import json
 import os
+import random
 import shutil
 
 import pytest
 
-from cloudpulse.errors import DiskFull, NotFound, TooLarge, UserError
+from cloudpulse.errors import DiskFull, NotFound, StoreError, TooLarge, UserError
 from cloudpulse.events import activity
 from cloudpulse.events.activity import MAX_LINE_BYTES, Refusals, entries, format_of
 from cloudpulse.events.model import Event
@@ -204,3 +205,25 @@ def test_what_a_crash_has_left_goes_when_somebody_is_erased(uploads, tmp_path):
         os.utime(folder / name, (NOW.timestamp() - age,) * 2)
     uploads.erase(lambda item: False, NOW)
     assert sorted(os.listdir(folder)) == [".new.tmp", "activity-1.json.zst"]
+
+
+def test_what_is_erased_from_was_kept_when_it_was(uploads, tmp_path):
+    """Two erasures follow each other: a raw copy that the first has written anew is not new for the second."""
+    path = uploads.keep("activity-1", "ndjson", [lines(event(user_id="ada"), event(user_id="bob"))], NOW).path
+    os.utime(tmp_path / path, (NOW.timestamp(),) * 2)
+    asked_at = NOW + dt.timedelta(seconds=1)
+    assert [uploads.erase(lambda item, who=who: who in item, asked_at, asked_at) for who in (b"ada", b"bob")] == [1, 1]
+    assert b"bob" not in content(uploads, path)
+
+
+@pytest.mark.parametrize("is_erased", [True, False])
+def test_a_raw_copy_is_not_read_on_when_it_is_not_the_same_any_more(uploads, is_erased):
+    """A step that reads it for an hour must not bring back who was erased meanwhile."""
+    noise = [random.Random(number).randbytes(30_000).hex() for number in range(100)]
+    body = lines(*(event(user_id=f"ada{text}") for text in noise))
+    path = uploads.keep("activity-1", "ndjson", [body], NOW).path
+    with uploads.open(path) as stream:
+        assert stream.readline()
+        uploads.erase(lambda item: b"ada" in item, NOW) if is_erased else uploads.expire(dt.date.max)
+        with pytest.raises(StoreError, match="changed"):
+            stream.read()

@@ -32,6 +32,24 @@ class RawCopy(msgspec.Struct, frozen=True):
     bytes: int
 
 
+class _Current(io.FileIO):
+    """A file, as long as no other has taken its place: an old one would bring back who was erased."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._path = path
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Read on; raises ``StoreError``."""
+        try:
+            is_current = os.path.samestat(os.fstat(self.fileno()), self._path.stat())
+        except FileNotFoundError:
+            is_current = False
+        if not is_current:
+            raise StoreError("The raw copy has changed while it was read.")
+        return super().read(-1 if size is None else size)
+
+
 class Uploads:
     """The raw copies of one data folder."""
 
@@ -48,11 +66,13 @@ class Uploads:
         """
         return self._keep(Path(FOLDER, now.strftime(_DAY), f"{execution_id}.{kind}.zst"), kind, chunks)
 
-    def _keep(self, path: Path, kind: Format, chunks: Iterable[bytes]) -> RawCopy:
+    def _keep(self, path: Path, kind: Format, chunks: Iterable[bytes], kept_at: int | None = None) -> RawCopy:
         temporary = (self._data / path).with_name(f".{uuid.uuid4().hex}.tmp")
         try:
             make_directory(temporary.parent)
             size = self._write(temporary, kind, chunks)
+            if kept_at is not None:
+                os.utime(temporary, ns=(kept_at, kept_at))
             os.replace(temporary, self._data / path)
             sync_directory(temporary.parent)
         except OSError as exc:
@@ -62,9 +82,12 @@ class Uploads:
         return RawCopy(str(path), size)
 
     def open(self, path: str) -> BinaryIO:
-        """What a raw copy holds, from its beginning; raises ``NotFound`` when it is not there any more."""
+        """What a raw copy holds, from its beginning; raises ``NotFound`` when it is not there any more.
+
+        Reading on raises ``StoreError`` when somebody was erased from it, or it has expired, since.
+        """
         try:
-            file = (self._data / path).open("rb")
+            file = _Current(self._data / path)
         except FileNotFoundError as exc:
             raise NotFound("The raw copy of the upload is not there any more.") from exc
         stream = zstandard.ZstdDecompressor().stream_reader(file, closefd=True)
@@ -98,7 +121,9 @@ class Uploads:
         kind: Format = "ndjson" if path.endswith(".ndjson.zst") else "json"
         found = [index for index, item in self._items(path, kind) if not isinstance(item, bytes) or is_theirs(item)]
         if found:
-            self._keep(Path(path), kind, self._blanked(path, kind, frozenset(found)))
+            # The next erasure, too, must see that it was kept before.
+            kept_at = (self._data / path).stat().st_mtime_ns
+            self._keep(Path(path), kind, self._blanked(path, kind, frozenset(found)), kept_at)
         return len(found)
 
     def _items(self, path: str, kind: Format) -> Iterator[Item]:
