@@ -205,7 +205,7 @@ def evidence(**changes) -> Evidence:
     log = LogState(
         journal="j", head=9, trimmed=0, accepted=10, stored_bytes=0, oldest_received_at=None, last_received_at=0
     )
-    base = Evidence(log=log, position=Position("j", 5), stored=0, tail=[], letters=[], bronze=[], moved=[])
+    base = Evidence(log=log, position=Position("j", 5), stored=0, tail=[], letters=[], bronze={}, moved=[])
     return msgspec.structs.replace(base, **changes)
 
 

@@ -145,6 +145,14 @@ def pages(records: Records) -> Iterator[list[BronzeFile]]:
         start = page[-1].key + "\0"
 
 
+def walk(records: Records) -> Iterator[BronzeFile]:
+    """All objects, as ``listed`` in bounded memory; those of a commit under way come first."""
+    # What settles between the two reads is then seen at least once.
+    known = {file.key: file for file in pending(records)}
+    yield from known.values()
+    yield from (file for page in pages(records) for file in page if file.key not in known)
+
+
 def name_of(file: BronzeFile) -> str:
     """An object's name below the folder in which it lies: ``bronze/year=…/month=…/day=…/hour=…/…``."""
     return "/".join(Path(file.path).parts[-_PARTS:])

@@ -40,25 +40,11 @@ def remember(records: Records, objects: Iterable[tuple[BronzeFile, Sequence[Batc
 
 
 def read(records: Records, data: Path) -> Iterator[Digested]:
-    """All objects in key order, page by page, with those of a commit under way."""
-    pending = bronze.pending(records)
-    yield from _digested(records, data, pending)
-    known = {file.key for file in pending}
-    for page in bronze.pages(records):
-        yield from _digested(records, data, [file for file in page if file.key not in known])
-
-
-def _digested(records: Records, data: Path, files: Sequence[BronzeFile]) -> Iterator[Digested]:
-    if not files:
-        return
-    keys = [file.key for file in files]
-    noted = dict(records.list(bronze.DIGESTS, start=min(keys), end=max(keys) + "\0"))
-    for file in files:
-        counts = msgspec.convert(noted.get(file.key, ()), tuple[Count, ...])
-        if sum(count.events for count in counts) == file.n:
-            yield Digested(file, counts)
-        else:
-            yield Digested(file, _counted(records, data, file))
+    """All objects, with those of a commit under way."""
+    for file in bronze.walk(records):
+        counts = msgspec.convert(records.get(bronze.DIGESTS, file.key) or (), tuple[Count, ...])
+        is_right = sum(count.events for count in counts) == file.n
+        yield Digested(file, counts if is_right else _counted(records, data, file))
 
 
 def _counted(records: Records, data: Path, file: BronzeFile) -> tuple[Count, ...] | None:

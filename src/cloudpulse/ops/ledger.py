@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from functools import cached_property
 from pathlib import Path
 
 import msgspec
@@ -70,10 +69,11 @@ class LedgerReport(msgspec.Struct, frozen=True, kw_only=True):
     unlisted: int = 0
 
 
-class Evidence(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """What the stores say. ``tail`` holds (seq, events) of the batches above the lake's position, ``letters`` the
-    lake's dead letters without a next try up to the log's head, ``moved`` (place, journal, events). ``retired`` rows
-    went from silver by their age, ``erased`` ones by erasures, and ``bronze_gone`` events of each journal from bronze.
+    lake's dead letters without a next try up to the log's head, ``bronze`` the events of each journal in the objects
+    that the lake has passed, ``moved`` (place, journal, events). ``retired`` rows went from silver by their age,
+    ``erased`` ones by erasures, and ``bronze_gone`` events of each journal from bronze.
     """
 
     log: LogState
@@ -81,17 +81,16 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     stored: int
     tail: Sequence[tuple[int, int]]
     letters: Sequence[tuple[Position, int]]
-    bronze: Sequence[BronzeFile]
+    bronze: Mapping[str, int]
     moved: Sequence[tuple[str, str, int]]
     retired: int = 0
     erased: int = 0
     bronze_gone: Mapping[str, int] = {}
 
-    @cached_property
+    @property
     def covered(self) -> int:
         """Events in bronze; what has gone counts as if it were there, for it leaves silver at another time."""
-        held = sum(file.n for file in self.bronze if self.is_passed(file.journal, file.last))
-        return held + sum(self.bronze_gone.values())
+        return sum(self.bronze.values()) + sum(self.bronze_gone.values())
 
     @property
     def passed(self) -> int:
@@ -112,7 +111,7 @@ def balance(evidence: Evidence) -> Ledger:
     """Count events by place. What earlier journals of this folder accepted shows in all places but the log."""
     now = evidence.log.journal
     letters = [(position, n) for position, n in evidence.letters if evidence.is_passed(position.journal, position.seq)]
-    earlier = sum(file.n for file in evidence.bronze if file.journal != now)
+    earlier = sum(n for journal, n in evidence.bronze.items() if journal != now)
     earlier += sum(n for position, n in letters if position.journal != now)
     earlier += sum(n for _, journal, n in evidence.moved if journal != now)
     earlier += sum(n for journal, n in evidence.bronze_gone.items() if journal != now)
@@ -207,7 +206,7 @@ class LedgerService:
             stored=snapshot.rows,
             tail=[(seq, sum(count.events for count in digest)) for seq, _, digest in digests],
             letters=self._open_letters(state.head),
-            bronze=bronze.listed(self._records),
+            bronze=self._bronze_events(Position(state.journal, after)),
             retired=snapshot.retired.events,
             erased=snapshot.erased,
             bronze_gone=Counter(bronze.retired(self._records)) + Counter(bronze.erased(self._records)),
@@ -240,8 +239,15 @@ class LedgerService:
             gaps.append(f"Silver holds {doubled} events twice: same id, received within {self._window_days} days.")
         return gaps
 
+    def _bronze_events(self, reached: Position) -> Counter[str]:
+        events = Counter[str]()
+        for file in bronze.walk(self._records):
+            if file.journal != reached.journal or file.last <= reached.seq:
+                events[file.journal] += file.n
+        return events
+
     def _bronze_findings(self, evidence: Evidence) -> list[str]:
-        passed = [file for file in evidence.bronze if evidence.is_passed(file.journal, file.last)]
+        passed = (file for file in bronze.walk(self._records) if evidence.is_passed(file.journal, file.last))
         return [finding for file in passed if (finding := _fault(self._data, file))]
 
 
