@@ -228,6 +228,49 @@ def test_a_store_that_refuses_is_asked_again(world, monkeypatch):
     assert len(world.begun()) == 1
 
 
+def test_a_name_that_is_no_utf_8(world):
+    name = os.fsdecode(b"\xff.json")
+    world.put(name)
+    world.put("good.json")
+    world.take()
+    assert len(world.begun()) == 2
+    world.end()
+    world.look()
+    assert world.names() == ["done/good.json", f"done/{name}"]
+
+
+def test_a_file_that_cannot_be_moved_holds_up_no_other(world):
+    longest, others = "x" * 250 + ".json", [f"{number}.json" for number in range(12)]
+    for number, name in enumerate((longest, *others)):
+        world.put(name, EVENT + b" " * number)
+    world.take()
+    world.end(error="No event is valid.")
+    with pytest.raises(OSError, match="too long"):
+        world.look()
+    names = world.names()
+    assert longest in names
+    assert {f"failed/{name}" for name in others} < set(names)
+
+
+def test_a_link_where_a_file_is_moved_to_is_not_followed(world, tmp_path):
+    other = tmp_path / "other"
+    other.write_text("precious")
+    (world.folder / "failed").mkdir()
+    for name in ("a.json.gz", "a.json.gz.reason"):
+        (world.folder / "failed" / name).symlink_to(other)
+    (world.folder / "failed" / "2-a.json.gz.reason").symlink_to(other)
+    (world.folder / "done").symlink_to(tmp_path)
+    world.put("a.json.gz", b"no gzip")
+    world.put("b.json")
+    world.take()
+    world.end()
+    with pytest.raises(NotADirectoryError):
+        world.look()
+    assert other.read_text() == "precious"
+    assert not (tmp_path / "b.json").exists()
+    assert "damaged" in (world.folder / "failed" / "2-a.json.gz.reason").read_text()
+
+
 def test_the_folder_must_not_lie_in_the_data_folder(tmp_path):
     for inside in (tmp_path, tmp_path / "a" / ".." / "in"):
         with pytest.raises(SettingError, match="watch_folder"):

@@ -90,11 +90,18 @@ class FolderWatch(threading.Thread):
         now = self._clock()
         files = self._files()
         self._seen = {name: self._seen.get(name) or Seen(form, now) for name, form in files.items()}
+        failures = []
         for name, seen in list(self._seen.items()):
             if self._ended.is_set():
                 return
-            with suppress(FileNotFoundError):  # somebody has taken it away again
+            try:
                 self._look_at(name, seen, files[name], now)
+            except FileNotFoundError:
+                pass  # somebody has taken it away again
+            except OSError as exc:
+                failures.append(exc)  # one that cannot be moved holds up no other
+        if failures:
+            raise failures[0]
 
     def _look_at(self, name: str, seen: Seen, form: Form, now: float) -> None:
         if seen.execution_id is not None:
@@ -123,7 +130,7 @@ class FolderWatch(threading.Thread):
                     return
                 digest = hashlib.file_digest(file, "sha256").digest()
                 file.seek(0)
-                execution = self._workflows.start(WORKFLOW, _upload(name, file, digest), f"{name}\n{digest.hex()}")
+                execution = self._workflows.start(WORKFLOW, _upload(name, file, digest), _key(name, digest))
         except (UserError, PermissionError) as exc:
             self._move(name, FAILED, exc.strerror if isinstance(exc, OSError) else sentence(exc))
         else:
@@ -142,16 +149,30 @@ class FolderWatch(threading.Thread):
     def _move(self, name: str, folder: str, reason: str | None = None) -> None:
         """Move a file away; its reason stands beside it. No file that is there already is replaced."""
         (self._folder / folder).mkdir(exist_ok=True)
+        if (self._folder / folder).is_symlink():  # whoever may put files here, chooses no other folder
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
         target = self._folder / folder / name
         copies = 1
-        while target.exists():
+        while os.path.lexists(target):
             copies += 1
             target = target.with_name(f"{copies}-{name}")
         if reason is not None:
-            target.with_name(f"{target.name}.reason").write_text(f"{reason}\n")
+            _write_anew(target.with_name(f"{target.name}.reason"), f"{reason}\n")
         os.rename(self._folder / name, target)
         del self._seen[name]
         log.info("a file was moved", folder=folder)
+
+
+def _key(name: str, digest: bytes) -> str:
+    """What names the execution of a file, whose name need not be UTF-8."""
+    return f"{os.fsencode(name).decode(errors='backslashreplace')}\n{digest.hex()}"
+
+
+def _write_anew(path: Path, text: str) -> None:
+    """Write a file that follows no link which somebody put in its place."""
+    path.unlink(missing_ok=True)
+    with path.open("x") as file:
+        file.write(text)
 
 
 def _form(status: os.stat_result) -> Form:
