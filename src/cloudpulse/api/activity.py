@@ -3,10 +3,10 @@
 from typing import Annotated, Any
 
 from litestar import Request, get
-from litestar.params import PathParameter, QueryParameter
+from litestar.params import PathParameter
 
-from cloudpulse.api.event_list import MAX_CURSOR_CHARS
 from cloudpulse.api.guards import requires
+from cloudpulse.api.parameters import PageCursor, PageLimit
 from cloudpulse.api.problem_docs import MAY_TIME_OUT
 from cloudpulse.events.model import MAX_ID_CHARS
 from cloudpulse.serving.events import EventPage, EventsRequest
@@ -16,10 +16,8 @@ from cloudpulse.serving.events import EventPage, EventsRequest
 def user_activity(
     request: Request[Any, Any, Any],
     user_id: Annotated[str, PathParameter(max_length=MAX_ID_CHARS, description="The `user_id` that events carry.")],
-    limit: Annotated[int | None, QueryParameter(ge=1, description="Events at most; 50 by default.")] = None,
-    cursor: Annotated[
-        str | None, QueryParameter(max_length=MAX_CURSOR_CHARS, description="`next_cursor` of the page before.")
-    ] = None,
+    limit: PageLimit = None,
+    cursor: PageCursor = None,
 ) -> EventPage:
     """The events of a user, newest first; `next_cursor` asks for the next page."""
     asked = EventsRequest(user_id=user_id, limit=limit, cursor=cursor)

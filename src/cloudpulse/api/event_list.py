@@ -7,31 +7,23 @@ from litestar import Request, get
 from litestar.params import QueryParameter
 
 from cloudpulse.api.guards import requires
+from cloudpulse.api.parameters import OfSession, OfType, OfUser, PageCursor, PageLimit
 from cloudpulse.api.problem_docs import MAY_TIME_OUT
-from cloudpulse.events.model import MAX_ID_CHARS, EventType
 from cloudpulse.serving.events import EventPage, EventsRequest
-
-MAX_CURSOR_CHARS = 256
 
 
 @get("/v1/events", guards=[requires("events:read")], sync_to_thread=True, summary="List events", opt=MAY_TIME_OUT)
 def list_events(
     request: Request[Any, Any, Any],
-    session_id: Annotated[
-        str | None, QueryParameter(max_length=MAX_ID_CHARS, description="Only events of this session.")
-    ] = None,
-    user_id: Annotated[
-        str | None, QueryParameter(max_length=MAX_ID_CHARS, description="Only events of this user.")
-    ] = None,
-    event_type: Annotated[EventType | None, QueryParameter(description="Only events of this type.")] = None,
+    session_id: OfSession = None,
+    user_id: OfUser = None,
+    event_type: OfType = None,
     date_from: Annotated[dt.date | None, QueryParameter(description="First day, UTC.")] = None,
     date_to: Annotated[
         dt.date | None, QueryParameter(description="Last day, UTC; inclusive; today by default.")
     ] = None,
-    limit: Annotated[int | None, QueryParameter(ge=1, description="Events at most; 50 by default.")] = None,
-    cursor: Annotated[
-        str | None, QueryParameter(max_length=MAX_CURSOR_CHARS, description="`next_cursor` of the page before.")
-    ] = None,
+    limit: PageLimit = None,
+    cursor: PageCursor = None,
 ) -> EventPage:
     """Events of lake and tail, newest first; `next_cursor` asks for the next page."""
     asked = EventsRequest(

@@ -11,9 +11,10 @@ from litestar.params import QueryParameter
 from litestar.response import Stream
 
 from cloudpulse.api.guards import requires
+from cloudpulse.api.parameters import OfSession, OfType, OfUser
 from cloudpulse.api.query import refuse_unknown
 from cloudpulse.errors import Overloaded, ServiceError
-from cloudpulse.events.model import MAX_ID_CHARS, EventType
+from cloudpulse.events.model import MAX_ID_CHARS
 from cloudpulse.serving.feed import Cursor, EventFilter, Step
 
 LOOK_SECONDS = 0.25
@@ -122,13 +123,9 @@ class EventStreams:
 )
 async def stream_events(
     request: Request[Any, Any, Any],
-    session_id: Annotated[
-        str | None, QueryParameter(max_length=MAX_ID_CHARS, description="Only events of this session.")
-    ] = None,
-    user_id: Annotated[
-        str | None, QueryParameter(max_length=MAX_ID_CHARS, description="Only events of this user.")
-    ] = None,
-    event_type: Annotated[EventType | None, QueryParameter(description="Only events of this type.")] = None,
+    session_id: OfSession = None,
+    user_id: OfUser = None,
+    event_type: OfType = None,
     app: Annotated[str | None, QueryParameter(max_length=MAX_ID_CHARS, description="Only events of this app.")] = None,
 ) -> Stream:
     """Each event as in `GET /v1/events`, as soon as it is accepted; resumes behind `Last-Event-ID`.

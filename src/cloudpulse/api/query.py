@@ -7,10 +7,11 @@ from litestar import Request, get
 from litestar.params import QueryParameter
 
 from cloudpulse.api.guards import requires
+from cloudpulse.api.parameters import OfType
 from cloudpulse.api.problem_docs import MAY_TIME_OUT
 from cloudpulse.api.waiting import while_wanted
 from cloudpulse.errors import InvalidParameter
-from cloudpulse.events.model import MAX_METADATA_CHARS, EventType, Source
+from cloudpulse.events.model import MAX_METADATA_CHARS, Source
 from cloudpulse.serving.query import QueryService
 from cloudpulse.serving.request import FILTERS, Dimension, Interval, QueryAnswer, QueryRequest, QueryType
 
@@ -33,7 +34,7 @@ async def run_query(
     query_type: Annotated[QueryType, QueryParameter(description="The question.")],
     date_from: Annotated[dt.date, QueryParameter(description="First day, in `tz`.")],
     date_to: Annotated[dt.date, QueryParameter(description="Last day, in `tz`; inclusive.")],
-    event_type: Annotated[EventType | None, QueryParameter(description="Only events of this type.")] = None,
+    event_type: OfType = None,
     limit: Annotated[int | None, QueryParameter(ge=1, description="Rows at most; by default 10 to 10,000.")] = None,
     tz: Annotated[
         str, QueryParameter(max_length=64, description="IANA time zone whose midnights divide the days.")
