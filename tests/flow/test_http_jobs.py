@@ -52,7 +52,7 @@ def test_jobs_are_listed_with_their_last_run(busy):
     jobs = {job["name"]: job for job in json.loads(server.cli("jobs", "list", "--json"))}
     assert jobs["expire"]["last_run"]["status"] == "done"
     assert jobs["rotate"]["last_run"]["status"] == "done"  # it runs at every start
-    assert "Removes the history" in server.cli("jobs", "list")
+    assert "Removes history" in server.cli("jobs", "list")
     text = client.get("/metrics").text
     assert 'cloudpulse_job_failures{job="expire"} 0.0' in text
     assert 'cloudpulse_job_last_success_seconds{job="expire"}' in text
