@@ -2,7 +2,10 @@
 
 import base64
 import datetime as dt
+import socket
+import threading
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -263,6 +266,41 @@ def test_a_webhook_that_hangs_or_is_not_there(monkeypatch):
             WebhookChannel(wrong, "", time.time).send(message())
         assert "secret-path" not in str(caught.value)
         assert caught.value.__cause__ is None
+
+
+def test_a_webhook_that_drips_ends_too(monkeypatch):
+    """Each byte comes in time, the answer never."""
+    monkeypatch.setattr(webhook, "TOTAL_SECONDS", 0.5)
+
+    def drip():
+        connection, _ = server.accept()
+        with connection, suppress(OSError):
+            connection.sendall(b"HTTP/1.1 200 OK\r\n")
+            for number in range(200):
+                connection.sendall(b"X-%d: drop\r\n" % number)
+                time.sleep(0.05)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=drip)
+        thread.start()
+        with pytest.raises(NotDelivered, match="TimeoutError"):
+            WebhookChannel(f"http://127.0.0.1:{server.getsockname()[1]}", "", time.time).send(message())
+        thread.join()
+
+
+def test_messages_of_two_threads_never_get_the_same_number(world):
+    """One kind has no lock of the other: whatever comes in between, no message takes another's place."""
+
+    class Told(dict):
+        def get(self, *_):
+            if not between:
+                between.append(())
+                between[0] = outbox.documents("batch.stored", "1", {})
+            return ("webhook",)
+
+    between = []
+    outbox = Outbox(world.records, Told(), lambda: NOW)
+    assert outbox.documents("event.dead_lettered", "2", {}).keys().isdisjoint(between[0])
 
 
 def alarm(**fields):

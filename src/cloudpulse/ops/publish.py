@@ -3,7 +3,7 @@
 import datetime as dt
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from itertools import groupby
+from itertools import count, groupby
 from typing import Any
 
 import msgspec
@@ -44,7 +44,7 @@ class Outbox:
         self._told = told
         self._now = now
         self._lock = threading.Lock()
-        self._number = max((int(key.partition(":")[0]) for key, _ in records.list(OUTBOX)), default=0)
+        self._numbers = count(1 + max((int(key.partition(":")[0]) for key, _ in records.list(OUTBOX)), default=0))
         self._filling: dict[str, tuple[str, Message]] = {}
         self.changed = threading.Event()
 
@@ -58,9 +58,9 @@ class Outbox:
         Who has written them sets ``changed``.
         """
         made_at = rfc3339(self._now())
-        self._number += 1  # the callers of one kind are one thread, or hold the lock
+        number = next(self._numbers)  # two threads never get the same one
         return {
-            f"{self._number:020d}:{target}": msgspec.to_builtins(
+            f"{number:020d}:{target}": msgspec.to_builtins(
                 Message(id=f"{kind}:{name}", kind=kind, target=target, made_at=made_at, data=dict(data))
             )
             for target in self._told.get(kind, ())

@@ -1,5 +1,6 @@
 """Messages by HTTP POST, signed as Standard Webhooks has it (https://www.standardwebhooks.com)."""
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -15,6 +16,9 @@ from cloudpulse.ports import Message
 
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 10.0
+"""Between two parts of an answer."""
+TOTAL_SECONDS = 30.0
+"""However the other side drips: messages for others wait meanwhile."""
 PREFIX = "whsec_"
 
 
@@ -26,9 +30,7 @@ class WebhookChannel:
         self._host = urlsplit(url).hostname
         self._secret = secret
         self._now_seconds = now_seconds
-        timeout = httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS)
-        # Neither a proxy nor a .netrc of the environment: what the settings say is all.
-        self._http = httpx.Client(timeout=timeout, follow_redirects=False, trust_env=False)
+        self._tls = httpx.create_ssl_context(trust_env=False)
 
     def send(self, message: Message) -> None:
         """POST one message; any 2xx is taken for a receipt, and what the answer says is not read."""
@@ -36,12 +38,24 @@ class WebhookChannel:
         headers = {"Content-Type": "application/json", "User-Agent": f"CloudPulse/{__version__}"}
         headers |= signed(self._secret, message.id, int(self._now_seconds()), body)
         try:
-            with self._http.stream("POST", self._url, content=body, headers=headers) as answer:
-                if not answer.is_success:
-                    raise NotDelivered(f"The webhook at {self._host} answered with status {answer.status_code}.")
-        except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as exc:
+            answer = asyncio.run(self._post(body, headers))
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, ExceptionGroup) as exc:
             # Its own text may quote the URL, and with it a secret.
             raise NotDelivered(f"The webhook at {self._host} could not be reached: {type(exc).__name__}.") from None
+        if not answer.is_success:
+            raise NotDelivered(f"The webhook at {self._host} answered with status {answer.status_code}.")
+
+    async def _post(self, body: bytes, headers: dict[str, str]) -> httpx.Response:
+        """The head of the answer; of this HTTP client only the asynchronous one can be stopped at any moment."""
+        timeout = httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS)
+        # Neither a proxy nor a .netrc of the environment: what the settings say is all.
+        http = httpx.AsyncClient(timeout=timeout, verify=self._tls, follow_redirects=False, trust_env=False)
+        async with (
+            asyncio.timeout(TOTAL_SECONDS),
+            http,
+            http.stream("POST", self._url, content=body, headers=headers) as answer,
+        ):
+            return answer
 
 
 def body_of(message: Message) -> bytes:
