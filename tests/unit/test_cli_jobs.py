@@ -6,7 +6,7 @@ import pytest
 from fake_server import FakeServer
 from typer.testing import CliRunner
 
-from cloudpulse.cli import jobs
+from cloudpulse.cli import client
 from cloudpulse.cli.main import app
 
 RUN = {
@@ -36,7 +36,7 @@ def server():
 
 @pytest.fixture
 def run(server, monkeypatch):
-    monkeypatch.setattr(jobs, "PACE_SECONDS", 0.0)
+    monkeypatch.setattr(client, "LOOK_SECONDS", 0.0)
     return lambda *words: CliRunner().invoke(app, ["jobs", *words, "--url", server.url, "--token", "t"])
 
 

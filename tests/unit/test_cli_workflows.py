@@ -7,7 +7,7 @@ import pytest
 from fake_server import FakeServer
 from typer.testing import CliRunner
 
-from cloudpulse.cli import workflows
+from cloudpulse.cli import client, workflows
 from cloudpulse.cli.main import app
 
 AT = "2026-11-20T00:05:00.000Z"
@@ -47,7 +47,7 @@ def server():
 
 @pytest.fixture
 def run(server, monkeypatch):
-    monkeypatch.setattr(workflows, "PACE_SECONDS", 0.0)
+    monkeypatch.setattr(client, "LOOK_SECONDS", 0.0)
     return lambda *words: CliRunner().invoke(app, ["workflows", *map(str, words), "--url", server.url, "--token", "t"])
 
 
@@ -70,7 +70,7 @@ def test_run_sends_the_file_and_waits_for_the_end(run, server, file):
 def test_content_or_a_key_names_the_execution(run, file, monkeypatch):
     sent = []
 
-    class Remembering(workflows.Client):
+    class Remembering(client.Client):
         def request(self, method, path, expect=(), **options):
             sent.append(options["headers"])
             raise workflows.Unreadable("enough")

@@ -62,15 +62,11 @@ def print_list(rows: list[dict[str, Any]], as_json: bool, row: Callable[[dict[st
         console().print(table([row(one) for one in rows]))
 
 
-def shown_time(at: str) -> str:
+def shown_time(at: str | None) -> str | None:
     """A time of an answer, for people."""
-    return f"{dt.datetime.fromisoformat(at):%Y-%m-%d %H:%M:%S}Z"
+    return None if at is None else f"{dt.datetime.fromisoformat(at):%Y-%m-%d %H:%M:%S}Z"
 
 
 def shown_dates(row: dict[str, Any]) -> dict[str, Any]:
     """A row of a list with its times for people."""
-    previous = row["previous_expires_at"]
-    return row | {
-        "created_at": shown_time(row["created_at"]),
-        "previous_expires_at": shown_time(previous) if previous else None,
-    }
+    return row | {name: shown_time(row[name]) for name in ("created_at", "previous_expires_at")}

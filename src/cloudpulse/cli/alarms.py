@@ -52,7 +52,7 @@ def _episode(episode: dict[str, Any]) -> dict[str, Any]:
     return {
         "alarm": episode["alarm"],
         "raised": shown_time(episode["raised_at"]),
-        "cleared": shown_time(episode["cleared_at"]) if episode["cleared_at"] else None,
+        "cleared": shown_time(episode["cleared_at"]),
         "judged": "late" if episode["late"] else episode["judged"],
         "sentence": episode["sentence"],
     }

@@ -18,6 +18,7 @@ from cloudpulse.wiring import trust
 TIMEOUT_SECONDS = 60.0
 BUSY = (429, 503)
 LONGEST_PAUSE_SECONDS = 30.0
+LOOK_SECONDS = 0.5
 
 
 class Running(msgspec.Struct, frozen=True):
@@ -116,6 +117,13 @@ class Client(AbstractContextManager["Client"]):
     def get(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
         """The JSON answer to GET."""
         return self.request("GET", path, params=params).json()
+
+    def until_ended(self, path: str, begun: dict[str, Any]) -> dict[str, Any]:
+        """What was ``begun``, as ``path`` shows it when it is done or has failed."""
+        while begun["status"] in ("waiting", "running"):
+            time.sleep(LOOK_SECONDS)
+            begun = self.get(path)
+        return begun
 
     def request(self, method: str, path: str, expect: tuple[int, ...] = (), **options: Any) -> httpx.Response:
         """Send until there is an answer. Raises ``Refused`` unless it is a 2xx or in ``expect``, or ``NoServer``.

@@ -1,18 +1,16 @@
 """``cloudpulse erase``: all events of one person or one session, through the running server."""
 
-import time
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from cloudpulse.cli.admin import print_json
-from cloudpulse.cli.client import Client, connect
+from cloudpulse.cli.client import connect
 from cloudpulse.cli.options import Data, Token, Url
 from cloudpulse.cli.printable import printable
 from cloudpulse.settings import load
 
 PATH = "/v1/erase"
-PACE_SECONDS = 0.5
 
 app = typer.Typer(add_completion=False)
 
@@ -41,17 +39,11 @@ def erase(
         if not yes:
             whose = "this user" if user is not None else "this session"
             typer.confirm(f"Erase all events of {whose}? They are gone then", abort=True)
-        ended = _await_end(server, server.request("POST", PATH, json=body).json())
+        begun = server.request("POST", PATH, json=body).json()
+        typer.echo(f"Erasure {begun['id']} has begun; old files are kept a while for those who read them.", err=True)
+        ended = server.until_ended(f"{PATH}/{begun['id']}", begun)
     if ended["status"] == "failed":
         reason = printable(ended["error"] or "its run is not known any more.")
         typer.echo(f"cloudpulse: the erasure {ended['id']} failed: {reason} Ask for it again.", err=True)
         raise typer.Exit(1)
     print_json(ended)
-
-
-def _await_end(server: Client, erasure: dict[str, Any]) -> dict[str, Any]:
-    typer.echo(f"Erasure {erasure['id']} has begun; old files are kept a while for those who read them.", err=True)
-    while erasure["status"] in ("waiting", "running"):
-        time.sleep(PACE_SECONDS)
-        erasure = server.get(f"{PATH}/{erasure['id']}")
-    return erasure

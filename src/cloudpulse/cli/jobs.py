@@ -1,6 +1,5 @@
 """``cloudpulse jobs``: when jobs run, how they ran, and one more run now."""
 
-import time
 from typing import Annotated, Any
 
 import typer
@@ -10,8 +9,6 @@ from cloudpulse.cli.client import Client, connect
 from cloudpulse.cli.options import Data, Token, Url
 from cloudpulse.cli.printable import printable
 from cloudpulse.settings import load
-
-PACE_SECONDS = 0.5
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The job's name.")]
 
@@ -56,10 +53,7 @@ def history(
 def run_to_end(server: Client, name: str, arguments: dict[str, Any] | None = None) -> dict[str, Any]:
     """Have a job run and wait for its end; returns its run."""
     run: dict[str, Any] = server.request("POST", f"/v1/jobs/{name}/run", json=arguments).json()
-    while run["status"] in ("waiting", "running"):
-        time.sleep(PACE_SECONDS)
-        run = server.get(f"/v1/jobs/{run['name']}/history/{run['id']}")
-    return run
+    return server.until_ended(f"/v1/jobs/{run['name']}/history/{run['id']}", run)
 
 
 def exit_if_failed(run: dict[str, Any]) -> None:
@@ -73,9 +67,9 @@ def _job(job: dict[str, Any]) -> dict[str, Any]:
     last = job["last_run"] or {}
     return {
         "job": job["name"],
-        "last run": _time(last.get("started_at") or last.get("requested_at")),
+        "last run": shown_time(last.get("started_at") or last.get("requested_at")),
         "status": last.get("status"),
-        "next run": _time(job["next_run_at"]),
+        "next run": shown_time(job["next_run_at"]),
         "what": job["what"],
     }
 
@@ -83,13 +77,9 @@ def _job(job: dict[str, Any]) -> dict[str, Any]:
 def _run(run: dict[str, Any]) -> dict[str, Any]:
     return {
         "job": run["name"],
-        "started": _time(run["started_at"]),
+        "started": shown_time(run["started_at"]),
         "seconds": None if run["seconds"] is None else f"{run['seconds']:.1f}",
         "status": run["status"],
         "attempts": run["attempts"],
         "result": run["result"] if run["error"] is None else run["error"],
     }
-
-
-def _time(at: str | None) -> str | None:
-    return None if at is None else shown_time(at)

@@ -1,7 +1,6 @@
 """``cloudpulse workflows``: how executions went, one more, and one that failed once more."""
 
 import hashlib
-import time
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -9,7 +8,7 @@ from urllib.parse import quote
 import typer
 
 from cloudpulse.cli.admin import AsJson, print_json, print_list, shown_time
-from cloudpulse.cli.client import Client, connect
+from cloudpulse.cli.client import connect
 from cloudpulse.cli.files import Unreadable
 from cloudpulse.cli.options import Data, Token, Url
 from cloudpulse.cli.printable import printable
@@ -17,7 +16,6 @@ from cloudpulse.cli.tables import console, table
 from cloudpulse.events.activity import format_of
 from cloudpulse.settings import load
 
-PACE_SECONDS = 0.5
 CONTENT_TYPES = {"json": "application/json", "ndjson": "application/x-ndjson"}
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="The execution's id.")]
@@ -78,7 +76,7 @@ def run(
     }
     with connect(load({"data": data}), url, token) as server:
         started = server.request("POST", _path(name), content=content, headers=headers).json()
-        _report(_await_end(server, started), as_json)
+        _report(server.until_ended(_path(started["id"]), started), as_json)
 
 
 @app.command()
@@ -86,7 +84,7 @@ def retry(execution_id: Id, as_json: AsJson = False, data: Data = None, url: Url
     """Take an execution that has failed up again, and wait for its end; exit 1 when it fails again."""
     with connect(load({"data": data}), url, token) as server:
         started = server.request("POST", _path(execution_id) + "/retry").json()
-        _report(_await_end(server, started), as_json)
+        _report(server.until_ended(_path(started["id"]), started), as_json)
 
 
 def _path(name: str) -> str:
@@ -98,13 +96,6 @@ def _content(file: Path) -> bytes:
         return file.read_bytes()
     except OSError as exc:
         raise Unreadable(f"cannot read {file}: {exc.strerror}") from exc
-
-
-def _await_end(server: Client, execution: dict[str, Any]) -> dict[str, Any]:
-    while execution["status"] in ("waiting", "running"):
-        time.sleep(PACE_SECONDS)
-        execution = server.get(f"/v1/workflows/{execution['id']}")
-    return execution
 
 
 def _report(execution: dict[str, Any], as_json: bool) -> None:
@@ -139,8 +130,8 @@ def _step(step: dict[str, Any]) -> dict[str, Any]:
         "step": step["name"],
         "status": step["status"],
         "attempts": step["attempts"],
-        "started": shown_time(step["started_at"]) if step["started_at"] else None,
-        "finished": shown_time(step["finished_at"]) if step["finished_at"] else None,
+        "started": shown_time(step["started_at"]),
+        "finished": shown_time(step["finished_at"]),
         "output": {name: value for name, value in output.items() if name != "rejections"} or None,
         "errors": "; ".join(step["errors"]) or None,
     }
