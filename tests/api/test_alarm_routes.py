@@ -2,7 +2,8 @@
 
 import datetime as dt
 
-from cloudpulse.ops.alarms import ALARMS, Reading
+from cloudpulse.ops.alarm_table import ALARMS
+from cloudpulse.ops.alarms import Reading
 
 
 def test_all_alarms_and_the_newest_episodes(http, services, bearer):

@@ -8,7 +8,8 @@ from cloudpulse.engines.local.records import SqliteRecords
 from cloudpulse.errors import StoreError
 from cloudpulse.ops import alarm_board
 from cloudpulse.ops.alarm_board import AlarmBoard
-from cloudpulse.ops.alarms import ALARMS, Reading, Streak, count, find, is_over, rings, shown
+from cloudpulse.ops.alarm_table import ALARMS, find
+from cloudpulse.ops.alarms import Reading, Streak, count, is_over, rings, shown
 from cloudpulse.ops.publish import Outbox, targets
 from cloudpulse.settings import Settings
 

@@ -13,7 +13,8 @@ from litestar.routes import HTTPRoute
 from cloudpulse.api.app import create_app
 from cloudpulse.api.guards import ScopeGuard
 from cloudpulse.cli.main import app as cli
-from cloudpulse.ops.alarms import ALARMS, shown
+from cloudpulse.ops.alarm_table import ALARMS
+from cloudpulse.ops.alarms import shown
 from cloudpulse.ops.jobs import JOBS
 from cloudpulse.settings import AlarmName, Settings
 

@@ -9,7 +9,8 @@ import structlog
 
 from cloudpulse.events.times import rfc3339
 from cloudpulse.ops import alarms
-from cloudpulse.ops.alarms import ALARMS, Alarm, Episode, Judgement, Reading, Streak
+from cloudpulse.ops.alarm_table import ALARMS, find
+from cloudpulse.ops.alarms import Alarm, Episode, Judgement, Reading, Streak
 from cloudpulse.ops.publish import OUTBOX, Outbox
 from cloudpulse.ports import Records
 from cloudpulse.settings import AlarmName, Published, Settings
@@ -60,8 +61,8 @@ class AlarmBoard:
 
     def judge(self, name: AlarmName, reading: Reading, now: dt.datetime) -> None:
         """Take in what the batch layer says of one window of time: confirm, withdraw, or raise late."""
-        alarm, window = alarms.find(name), reading.window or 0
-        threshold = self._threshold(alarm)
+        alarm, window = find(name), reading.window or 0
+        threshold = alarms.threshold_of(alarm, self._settings)
         about = [one for one in self._episodes.values() if one.alarm == name and alarms.covers(one, window)]
         unjudged = [one for one in about if one.judged is None]
         if alarms.is_over(alarm, threshold, reading.value):
@@ -83,7 +84,7 @@ class AlarmBoard:
                 name=alarm.name,
                 state="raised" if alarm.name in self._ringing else "ok",
                 value=self._values.get(alarm.name),
-                threshold=self._threshold(alarm),
+                threshold=alarms.threshold_of(alarm, self._settings),
                 unit=alarm.unit,
                 watches=alarm.watches,
                 todo=alarm.todo,
@@ -101,7 +102,7 @@ class AlarmBoard:
         return {"alarm": Labelled("alarm", {alarm.name: float(alarm.name in self._ringing) for alarm in ALARMS})}
 
     def _look(self, alarm: Alarm, reading: Reading, now: dt.datetime) -> None:
-        threshold = self._threshold(alarm)
+        threshold = alarms.threshold_of(alarm, self._settings)
         over = alarms.is_over(alarm, threshold, reading.value)
         streak = alarms.count(self._streaks.get(alarm.name, Streak()), over)
         self._streaks[alarm.name], self._values[alarm.name] = streak, reading.value
@@ -113,9 +114,6 @@ class AlarmBoard:
         elif ringing is not None and over:
             self._remember(alarms.went_on(alarm, ringing, reading))  # written when it ends
 
-    def _threshold(self, alarm: Alarm) -> float:
-        return self._settings.alarm_thresholds.get(alarm.name, alarm.threshold)
-
     def _end(self, episode: Episode, now: dt.datetime, state: State) -> None:
         if episode.cleared_at is None:
             self._change(msgspec.structs.replace(episode, cleared_at=rfc3339(now)), state)
@@ -124,7 +122,7 @@ class AlarmBoard:
 
     def _change(self, episode: Episode, state: State) -> None:
         self._keep(episode)
-        data = {**msgspec.to_builtins(episode), "state": state, "todo": alarms.find(episode.alarm).todo}
+        data = {**msgspec.to_builtins(episode), "state": state, "todo": find(episode.alarm).todo}
         data["url"] = self._settings.url
         self._unsaved[OUTBOX] |= self._outbox.documents(CHANGED, f"{episode.id}:{state}", data)
         tell = log.warning if state == "raised" else log.info

@@ -1,4 +1,4 @@
-"""The alarms: what each watches, when it rings, and what to do then. Pure, with one table.
+"""When an alarm rings, and what is told of it. Pure; ``alarm_table`` says which there are.
 
 An alarm that rings is an *episode*, from the look that raised it to the one that cleared it.
 """
@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from cloudpulse.events.times import rfc3339
-from cloudpulse.settings import AlarmName
+from cloudpulse.settings import AlarmName, Settings
 
 Judgement = Literal["confirmed", "withdrawn"]
 
@@ -30,205 +30,6 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True):
     is_below: bool = False
     raise_after: int = 3
     clear_after: int = 6
-
-
-ALARMS: tuple[Alarm, ...] = (
-    Alarm(
-        name="dead_letters",
-        watches="dead letters",
-        unit="letters",
-        threshold=0,
-        sentence="{value} dead letters wait to be decided on.",
-        todo="`cloudpulse dlq list` groups them by fault. Mend it, then `cloudpulse dlq redrive --all`.",
-        raise_after=1,
-        clear_after=1,
-    ),
-    Alarm(
-        name="job_failures",
-        watches="jobs whose newest run has failed",
-        unit="jobs",
-        threshold=0,
-        sentence="{value} jobs failed when they ran last.",
-        todo="`cloudpulse jobs history NAME` shows the error; `cloudpulse jobs run NAME` runs it again.",
-        raise_after=1,
-        clear_after=1,
-    ),
-    Alarm(
-        name="workflow_failures",
-        watches="executions of workflows that failed within a day",
-        unit="executions",
-        threshold=0,
-        sentence="{value} executions of workflows have failed within a day.",
-        todo="`cloudpulse workflows show ID` tells why; `cloudpulse workflows retry ID` takes it up again.",
-        raise_after=1,
-        clear_after=1,
-    ),
-    Alarm(
-        name="stalled",
-        watches="layers that have work and do not move",
-        unit="layers",
-        threshold=0,
-        sentence="A layer stands still.",
-        todo="Look for `a step failed` in the log; `GET /readyz` says what waits. A restart loses nothing.",
-        raise_after=1,
-    ),
-    Alarm(
-        name="restarts",
-        watches="starts of one process within an hour",
-        unit="starts",
-        threshold=4,
-        sentence="A process was started {value} times within an hour.",
-        todo="The log says why it ended: memory (`dmesg`), a full disk, or a fault.",
-        raise_after=1,
-        clear_after=1,
-    ),
-    Alarm(
-        name="speed_lag",
-        watches="age of the oldest batch that the live counters lack",
-        unit="seconds",
-        threshold=60,
-        sentence="The live counters are {value} seconds behind.",
-        todo="Is the pipeline alive (`cloudpulse status`), does its log show failing steps? Else it lacks a processor.",
-    ),
-    Alarm(
-        name="lake_lag",
-        watches="age of the oldest batch that the lake lacks",
-        unit="seconds",
-        threshold=300,
-        sentence="The lake is {value} seconds behind.",
-        todo="As for `speed_lag`; then the disk, whose commits may have become slow.",
-    ),
-    Alarm(
-        name="speed_backlog",
-        watches="batches that the live counters lack",
-        unit="batches",
-        threshold=20_000,
-        sentence="The live counters have {value} batches to do.",
-        todo="More comes in than can be processed: larger batches cost less, or a faster machine is needed.",
-    ),
-    Alarm(
-        name="lake_backlog",
-        watches="batches that the lake lacks",
-        unit="batches",
-        threshold=200_000,
-        sentence="The lake has {value} batches to do.",
-        todo="As for `speed_backlog`.",
-    ),
-    Alarm(
-        name="refusing",
-        watches="whether new events are refused",
-        unit="1 or 0",
-        threshold=0,
-        sentence="New events are refused.",
-        todo="Free some space, or see why the pipeline is behind: the sentence says which. Clients send again.",
-        raise_after=1,
-    ),
-    Alarm(
-        name="journal_full",
-        watches="how full the journal is, of `journal_max_bytes`",
-        unit="%",
-        threshold=80,
-        sentence="The journal is {value} % full; at 100 % new events are refused.",
-        todo="As for `lake_lag`: it is trimmed behind the slower layer.",
-    ),
-    Alarm(
-        name="disk_free",
-        watches="free disk above `min_free_bytes`",
-        unit="MiB",
-        threshold=1024,
-        is_below=True,
-        sentence="After {value} MiB more the disk is so full that new events are refused.",
-        todo="Free some space, add a disk, or let old events go (`retain_days`); `cloudpulse doctor` tells the trend.",
-    ),
-    Alarm(
-        name="failed_requests",
-        watches="requests answered with 500 in five minutes",
-        unit="requests",
-        threshold=5,
-        sentence="{value} requests were answered with status 500 within five minutes.",
-        todo="Look for `request failed` in the log, with the request's id.",
-    ),
-    Alarm(
-        name="refused_tokens",
-        watches="refused tokens a minute, above three times the usual",
-        unit="a minute",
-        threshold=30,
-        sentence="{value} requests a minute more than usual are refused for their token.",
-        todo="`cloudpulse_refused_tokens_total` says why: a client with an old secret, or somebody who tries.",
-    ),
-    Alarm(
-        name="refused_sign_ins",
-        watches="refused sign-ins and client secrets a minute, above three times the usual",
-        unit="a minute",
-        threshold=10,
-        sentence="{value} sign-ins a minute more than usual are refused.",
-        todo="`audit.ndjson` says for whom. Guessing is slowed down anyway; block the address at the proxy.",
-    ),
-    Alarm(
-        name="rejects",
-        watches="share of rejected events in five minutes, of 100 or more",
-        unit="%",
-        threshold=10,
-        sentence="{value} % of the events of the last five minutes were rejected.",
-        todo="Receipts name the field (`errors`): a client was released that sends something else.",
-    ),
-    Alarm(
-        name="throughput_drop",
-        watches="how far below the usual number of events five minutes are",
-        unit="%",
-        threshold=80,
-        sentence="{value} % fewer events than usual came within five minutes.",
-        todo="Do clients still reach the server: name, certificate, proxy, write key, a release of theirs?",
-        clear_after=3,
-    ),
-    Alarm(
-        name="volume_jump",
-        watches="events in five minutes, by the usual number",
-        unit="times",
-        threshold=3,
-        sentence="{value} times as many events as usual came within five minutes.",
-        todo="`cloudpulse query breakdown` by source, page or country: a campaign, a client in a loop, or a flood.",
-        raise_after=2,
-    ),
-    Alarm(
-        name="session_jump",
-        watches="sessions in five minutes, by the usual number",
-        unit="times",
-        threshold=3,
-        sentence="{value} times as many sessions as usual came within five minutes.",
-        todo="As for `volume_jump`; a client that makes a session for every event does this, too.",
-        raise_after=2,
-    ),
-    Alarm(
-        name="error_jump",
-        watches="share of `error` events in five minutes, by the usual share",
-        unit="times",
-        threshold=3,
-        sentence="{value} times the usual share of errors came within five minutes.",
-        todo="`cloudpulse query errors` shows the newest ones.",
-        raise_after=2,
-    ),
-    Alarm(
-        name="reconciliation",
-        watches="whether the newest reconciliation found a divergence",
-        unit="1 or 0",
-        threshold=0,
-        sentence="The layers and the ledger do not agree.",
-        todo="`cloudpulse reconcile` names what differs, `cloudpulse reconcile --repair` mends it.",
-        raise_after=1,
-        clear_after=1,
-    ),
-    Alarm(
-        name="backup_age",
-        watches="age of the newest backup, once there was one",
-        unit="days",
-        threshold=7,
-        sentence="The newest backup is {value} days old.",
-        todo="`cloudpulse backup DIR`, best by cron. If backups are not wanted any more, remove that one.",
-        raise_after=1,
-        clear_after=1,
-    ),
-)
 
 
 class Reading(NamedTuple):
@@ -270,9 +71,9 @@ class Streak(NamedTuple):
     calm: int = 0
 
 
-def find(name: AlarmName) -> Alarm:
-    """The alarm of this name."""
-    return next(alarm for alarm in ALARMS if alarm.name == name)
+def threshold_of(alarm: Alarm, settings: Settings) -> float:
+    """What the settings say, or else the alarm itself."""
+    return settings.alarm_thresholds.get(alarm.name, alarm.threshold)
 
 
 def is_over(alarm: Alarm, threshold: float, value: float) -> bool:

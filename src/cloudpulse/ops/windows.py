@@ -10,6 +10,7 @@ from cloudpulse.events import sketch
 from cloudpulse.events.times import MINUTE_MICROS, from_minute, minute_of
 from cloudpulse.lake.snapshot import Snapshots
 from cloudpulse.ops import alarms
+from cloudpulse.ops.alarm_table import find
 from cloudpulse.ops.alarms import Reading
 from cloudpulse.ops.anomalies import KEEP_WINDOWS, MINUTES, Window, judge, start_of
 from cloudpulse.ports import Counters, Limits, Records, Relation, Warehouse
@@ -87,12 +88,11 @@ class WindowBook:
         return judge(window, self._windows, self._settings.anomaly_min_events, is_whole)
 
     def _odd(self, findings: Findings) -> tuple[AlarmName, ...]:
-        thresholds = self._settings.alarm_thresholds
-        known = ((alarms.find(name), found) for name, found in findings.items())
+        known = ((find(name), found) for name, found in findings.items())
         return tuple(
             alarm.name
             for alarm, found in known
-            if alarms.is_over(alarm, thresholds.get(alarm.name, alarm.threshold), found.value)
+            if alarms.is_over(alarm, alarms.threshold_of(alarm, self._settings), found.value)
         )
 
     def _keep(self, window: Window) -> None:
