@@ -1,5 +1,7 @@
 """What every engine's ``DeadLetters`` promises; ``forget_above`` guards mechanism 17."""
 
+import msgspec
+
 from cloudpulse.events.model import Batch, Count, Position
 from cloudpulse.ports import DeadLetter, DeadLetters, Records
 
@@ -102,3 +104,17 @@ def test_a_consumer_without_a_position_gets_everything_again(dead_letters: DeadL
     dead_letters.park(letter(1, consumer="speed"), BATCH)
     assert dead_letters.forget_above("lake", None) == 1
     assert ids(dead_letters.list()) == ["speed:j:1"]
+
+
+def test_a_shortened_letter_keeps_the_rest_and_counts_what_went(dead_letters: DeadLetters, records: Records) -> None:
+    dead_letters.park(letter(7), BATCH)
+    rest = msgspec.structs.replace(BATCH, events=1, ids=b"\1" * 25, lines=b"rest")
+    assert dead_letters.shorten("lake:j:7", rest, "erased")
+    assert dead_letters.show("lake:j:7") == msgspec.structs.replace(letter(7), events=1)
+    assert dead_letters.batch("lake:j:7") == rest
+    assert records.get("ledger", "erased:j") == {"events": 1}
+    assert not dead_letters.shorten("lake:j:8", rest, "erased")
+    assert records.get("ledger", "erased:j") == {"events": 1}
+    dead_letters.park(letter(7, "speed"), BATCH)
+    assert dead_letters.shorten("speed:j:7", rest)
+    assert records.get("ledger", "erased:j") == {"events": 1}

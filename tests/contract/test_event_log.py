@@ -16,7 +16,7 @@ def batch(number: int = 1, events: int = 2, **fields) -> Batch:
         events=events,
         digest=(Count("shop", MINUTE + number, "click", True, events),),
         ids=b"%025d" % number * events,
-        lines=b"lines of %d" % number,
+        lines=fields.pop("lines", b"lines of %d" % number),
         **fields,
     )
 
@@ -174,3 +174,17 @@ def test_the_newest_time_never_goes_back(event_log, log_reader):
     event_log.append(batch(1, received_at=9_000_000))
     event_log.append(batch(2, received_at=5_000_000))
     assert log_reader.state().last_received_at == 9_000_000
+
+
+def test_no_byte_is_left_of_what_was_trimmed(event_log, log_reader, tmp_path):
+    """Guards mechanism 19: not in free pages, and not in a log."""
+    for number in range(1, 200):
+        event_log.append(batch(number, lines=b"ada" * (5 if number % 2 else 30_000)))
+        log_reader.read(number - 1)
+    last = event_log.append(batch(200, lines=b"bob"))
+    trim_all(event_log, 199)
+    event_log.vacuum()
+    assert sum(path.read_bytes().count(b"adaada") for path in tmp_path.iterdir() if path.is_file()) == 0
+    assert [found.lines for found in log_reader.read(last - 1)] == [b"bob"]
+    assert (log_reader.state().accepted, log_reader.state().trimmed) == (400, 199)
+    assert event_log.append(batch(201)) == 201

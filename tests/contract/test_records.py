@@ -1,5 +1,7 @@
 """What every engine's ``Records`` promises."""
 
+from pathlib import Path
+
 import pytest
 
 from cloudpulse.ports import Records
@@ -68,3 +70,14 @@ def test_the_same_key_of_another_kind_stays(records: Records) -> None:
     records.put("two", {"a": 2})
     records.delete("one", ["a"])
     assert records.get("two", "a") == 2
+
+
+def test_no_byte_is_left_of_what_was_removed(records: Records, tmp_path: Path) -> None:
+    """Guards mechanism 19: not in free pages, and not in a log."""
+    sizes = [5, 90_000, 700]
+    records.put("one", {f"{n:04}": "ada" * sizes[n % 3] for n in range(90)})
+    records.put("one", {f"{n:04}": "bob" * sizes[n % 3] for n in range(0, 90, 2)})
+    records.delete("one", [f"{n:04}" for n in range(1, 90, 2)])
+    records.vacuum()
+    assert sum(path.read_bytes().count(b"adaada") for path in tmp_path.iterdir() if path.is_file()) == 0
+    assert len(records.list("one")) == 45

@@ -28,7 +28,8 @@ def restore(
         done = keeping.restore(folder, settings)
         _report(settings)
     typer.echo(
-        f"{settings.data} is as it was at {done.taken_at}: start it with `cloudpulse up --data {settings.data}`."
+        f"{settings.data} is as it was at {done.taken_at}: start it with `cloudpulse up --data {settings.data}`.\n"
+        "Whoever was erased since then is there again: ask for those erasures once more."
     )
 
 
