@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from cloudpulse.engines.local.jobs import FILE_NAME
-from cloudpulse.engines.local.sqlite import Database
+from cloudpulse.engines.local.sqlite import NO_LIMIT, Database, where
 from cloudpulse.events.times import micros, parse
 from cloudpulse.ports import Execution, JobStatus
 
@@ -58,14 +58,10 @@ class SqliteExecutions:
         self, workflow: str | None = None, statuses: Sequence[JobStatus] = (), limit: int | None = None
     ) -> list[Execution]:
         """Executions, newest first."""
-        conditions = ["workflow = ?"] if workflow is not None else []
-        conditions += [f"status IN ({', '.join('?' for _ in statuses)})"] if statuses else []
-        where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
-        values = [*([workflow] if workflow is not None else []), *statuses, -1 if limit is None else limit]
+        clause, values = where(workflow=() if workflow is None else (workflow,), status=statuses)
+        select = f"SELECT document FROM executions {clause} ORDER BY n DESC LIMIT ?"
         with self._database.read() as connection:
-            rows = connection.execute(
-                f"SELECT document FROM executions {where} ORDER BY n DESC LIMIT ?", values
-            ).fetchall()
+            rows = connection.execute(select, [*values, NO_LIMIT if limit is None else limit]).fetchall()
         return [_decode(row[0]) for row in rows]
 
     def show(self, execution_id: str) -> Execution | None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from cloudpulse.engines.local.sqlite import Database
+from cloudpulse.engines.local.sqlite import NO_LIMIT, Database, where
 from cloudpulse.events.times import from_micros, micros, rfc3339
 from cloudpulse.ports import JobRun, JobStatus
 
@@ -96,14 +96,10 @@ class SqliteJobs:
         self, name: str | None = None, statuses: Sequence[JobStatus] = (), limit: int | None = None
     ) -> list[JobRun]:
         """Runs, newest first."""
-        conditions = ["name = ?"] if name is not None else []
-        conditions += [f"status IN ({', '.join('?' for _ in statuses)})"] if statuses else []
-        where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
-        values = [*([name] if name is not None else []), *statuses, -1 if limit is None else limit]
+        clause, values = where(name=() if name is None else (name,), status=statuses)
+        select = f"SELECT {_COLUMNS} FROM job_runs {clause} ORDER BY n DESC LIMIT ?"
         with self._database.read() as connection:
-            rows = connection.execute(
-                f"SELECT {_COLUMNS} FROM job_runs {where} ORDER BY n DESC LIMIT ?", values
-            ).fetchall()
+            rows = connection.execute(select, [*values, NO_LIMIT if limit is None else limit]).fetchall()
         return [_run(row) for row in rows]
 
     def show(self, run_id: str) -> JobRun | None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from cloudpulse.engines.local.sqlite import Database
+from cloudpulse.engines.local.sqlite import NO_LIMIT, Database
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS records (
@@ -19,7 +19,6 @@ SELECT key, document FROM records
 WHERE kind = :kind AND key >= :start AND (:end IS NULL OR key < :end) ORDER BY key LIMIT :limit
 """
 _DELETE = "DELETE FROM records WHERE kind = ? AND key = ?"
-_NO_LIMIT = -1
 
 
 class SqliteRecords:
@@ -44,7 +43,7 @@ class SqliteRecords:
         self, kind: str, start: str = "", end: str | None = None, limit: int | None = None
     ) -> list[tuple[str, Any]]:
         """(key, document) with ``start`` <= key < ``end``, in key order."""
-        bounds = {"kind": kind, "start": start, "end": end, "limit": _NO_LIMIT if limit is None else limit}
+        bounds = {"kind": kind, "start": start, "end": end, "limit": NO_LIMIT if limit is None else limit}
         with self._database.read() as connection:
             rows = connection.execute(_LIST, bounds).fetchall()
         return [(key, msgspec.json.decode(document)) for key, document in rows]

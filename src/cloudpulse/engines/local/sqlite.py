@@ -11,6 +11,8 @@ from typing import Any
 from cloudpulse.errors import StoreError
 
 BUSY_TIMEOUT_SECONDS = 5.0
+NO_LIMIT = -1
+"""What LIMIT takes for all rows."""
 EMPTY_TRIES = 10
 EMPTY_PAUSE_SECONDS = 0.05
 
@@ -29,6 +31,13 @@ def connect(path: Path, secure_delete: bool = False) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def where(**wanted: Sequence[str]) -> tuple[str, list[str]]:
+    """A WHERE clause and its values: each column must have one of its values; one with none may have any."""
+    conditions = [f"{column} IN ({', '.join('?' for _ in values)})" for column, values in wanted.items() if values]
+    values = [value for some in wanted.values() for value in some]
+    return (f"WHERE {' AND '.join(conditions)}" if conditions else ""), values
 
 
 @contextmanager
