@@ -88,14 +88,15 @@ class Erasing:
     def silver(self) -> None:
         """Write the files of the lake again that hold something covered."""
         clean: set[str] = set()
-        for _ in range(TRIES):
-            with suppress(FileNotFoundError):  # the writer has merged some, and they were unlinked
-                found = list(self._covered_rows(clean))
-                if not found:
-                    return
-                self._announce(found)
-                for group in _groups(found):
-                    self._swap(group)
+        with self._lake.undisturbed({parquet.partition_of(file)[0] for file in self._lake.live_files()}):
+            for _ in range(TRIES):
+                with suppress(FileNotFoundError):  # the writer has merged some, and they were unlinked
+                    found = list(self._covered_rows(clean))
+                    if not found:
+                        return
+                    self._announce(found)
+                    for group in _groups(found):
+                        self._swap(group)
         raise StoreError("The writer keeps merging the files that must be written again.")
 
     def letters(self, letters: DeadLetters, reader: LogReader) -> list[str]:

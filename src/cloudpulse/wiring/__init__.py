@@ -175,11 +175,13 @@ def ingest(settings: Settings, deliver: Deliver, fatal: Callable[[], None]) -> I
     from cloudpulse.engines.local.event_log import SqliteEventLog, SqliteLogReader
     from cloudpulse.engines.local.id_index import RocksIdIndex
     from cloudpulse.engines.local.records import SqliteRecords
+    from cloudpulse.engines.local.sqlite import keep_temporaries_in
     from cloudpulse.ingest.limits import Gate, is_full
     from cloudpulse.ingest.rebuild import bring_up
     from cloudpulse.ingest.receive import Receiver
     from cloudpulse.ingest.sequencer import Sequencer
 
+    keep_temporaries_in(settings.data / "tmp")
     log = SqliteEventLog(settings.data)
     reader = SqliteLogReader(settings.data)
     state = reader.state()
@@ -272,9 +274,11 @@ def pipeline(settings: Settings) -> Pipeline:
     from cloudpulse.engines.local.dead_letters import SqliteDeadLetters
     from cloudpulse.engines.local.event_log import SqliteLogReader
     from cloudpulse.engines.local.records import SqliteRecords
+    from cloudpulse.engines.local.sqlite import keep_temporaries_in
     from cloudpulse.lake.commit import Lake
     from cloudpulse.speed.processor import SpeedProcessor
 
+    keep_temporaries_in(settings.data / "tmp")
     records, lake = SqliteRecords(settings.data / RECORDS_FILE), Lake(settings)
     counters = SqliteCounters(settings.data / COUNTERS_FILE)
     return Pipeline(

@@ -1,5 +1,6 @@
 """How the local engine opens a SQLite file, and the transactions that threads share on one connection."""
 
+import os
 import sqlite3
 import threading
 import time
@@ -15,6 +16,12 @@ NO_LIMIT = -1
 """What LIMIT takes for all rows."""
 EMPTY_TRIES = 10
 EMPTY_PAUSE_SECONDS = 0.05
+
+
+def keep_temporaries_in(folder: Path) -> None:
+    """Have SQLite put large temporary files here instead of on the disk of the system; before it makes the first."""
+    folder.mkdir(parents=True, exist_ok=True)
+    os.environ["SQLITE_TMPDIR"] = str(folder)
 
 
 def connect(path: Path, secure_delete: bool = False) -> sqlite3.Connection:
