@@ -11,8 +11,7 @@ from litestar.params import QueryParameter
 from litestar.response import Stream
 
 from cloudpulse.api.guards import requires
-from cloudpulse.api.parameters import OfSession, OfType, OfUser
-from cloudpulse.api.query import refuse_unknown
+from cloudpulse.api.parameters import OfSession, OfType, OfUser, refuse_unknown
 from cloudpulse.errors import Overloaded, ServiceError
 from cloudpulse.events.model import MAX_ID_CHARS
 from cloudpulse.serving.feed import Cursor, EventFilter, Step

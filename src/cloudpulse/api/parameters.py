@@ -1,9 +1,11 @@
 """Query parameters that several routes of events share."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
+from litestar import Request
 from litestar.params import QueryParameter
 
+from cloudpulse.errors import InvalidParameter
 from cloudpulse.events.model import MAX_ID_CHARS, EventType
 
 MAX_CURSOR_CHARS = 256
@@ -15,3 +17,10 @@ PageLimit = Annotated[int | None, QueryParameter(ge=1, description="Events at mo
 PageCursor = Annotated[
     str | None, QueryParameter(max_length=MAX_CURSOR_CHARS, description="`next_cursor` of the page before.")
 ]
+
+
+def refuse_unknown(request: Request[Any, Any, Any], known: frozenset[str]) -> None:
+    """A misspelt filter must not widen the answer."""
+    unknown = sorted(set(request.query_params) - known)
+    if unknown:
+        raise InvalidParameter(f"Unknown parameter {unknown[0]!r}; use {', '.join(sorted(known))}.")

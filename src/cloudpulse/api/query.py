@@ -7,10 +7,9 @@ from litestar import Request, get
 from litestar.params import QueryParameter
 
 from cloudpulse.api.guards import requires
-from cloudpulse.api.parameters import OfType
+from cloudpulse.api.parameters import OfType, refuse_unknown
 from cloudpulse.api.problem_docs import MAY_TIME_OUT
 from cloudpulse.api.waiting import while_wanted
-from cloudpulse.errors import InvalidParameter
 from cloudpulse.events.model import MAX_METADATA_CHARS, Source
 from cloudpulse.serving.query import QueryService
 from cloudpulse.serving.request import FILTERS, Dimension, Interval, QueryAnswer, QueryRequest, QueryType
@@ -69,13 +68,6 @@ async def run_query(
     )
     queries: QueryService = request.app.state.services.query
     return await while_wanted(request, lambda gone: queries.run(asked, gone))
-
-
-def refuse_unknown(request: Request[Any, Any, Any], known: frozenset[str]) -> None:
-    """A misspelt filter must not widen the answer."""
-    unknown = sorted(set(request.query_params) - known)
-    if unknown:
-        raise InvalidParameter(f"Unknown parameter {unknown[0]!r}; use {', '.join(sorted(known))}.")
 
 
 query_routes = [run_query]
