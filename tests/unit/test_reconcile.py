@@ -19,7 +19,7 @@ from cloudpulse.entrypoints.letters import Letters
 from cloudpulse.errors import LogTrimmed, StoreError
 from cloudpulse.events import sketch
 from cloudpulse.events.model import LAKE, SPEED, Batch, Position
-from cloudpulse.events.times import rfc3339
+from cloudpulse.events.times import minute_of, rfc3339
 from cloudpulse.lake import bronze, parquet
 from cloudpulse.lake.chunk import decode, empty
 from cloudpulse.lake.sift import digest
@@ -286,6 +286,27 @@ def test_counters_that_move_on_while_they_are_mended(world, monkeypatch):
     world.sql("DELETE FROM sessions")
     world.store()
     check_mended(world, mended)
+
+
+def test_what_is_set_aside_while_counters_are_made_anew_is_not_counted(world, monkeypatch):
+    world.accept(0, 1)
+    world.settle()
+    swap, letters = world.counters.replace, []
+
+    def poisoned(*arguments: Any) -> bool:
+        if not letters:
+            letters.append(world.park(SPEED, world.accept(0, 1)))
+        return bool(swap(*arguments))
+
+    monkeypatch.setattr(world.counters, "replace", poisoned)
+    newest = minute_of(world.now)
+    with reconciler(world.settings, world.parts, lambda: world.now) as found:
+        found.recount(range(newest - 100, newest + 1))
+    assert sum(one.events for one in world.live()[0]) == 12
+    world.redrive(letters[0])
+    world.settle()
+    assert sum(one.events for one in world.live()[0]) == 24
+    assert world.run().status == "ok"
 
 
 def test_what_is_right_is_told_anew_when_that_was_too_long_ago(world, monkeypatch):

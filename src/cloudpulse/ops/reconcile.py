@@ -124,16 +124,22 @@ class Reconciler:
 
         Raises ``CloudPulseError`` when that cannot be done now.
         """
-        todo = _runs(minutes, RUN_MINUTES)
+        wanted, before = frozenset(minutes), frozenset[int]()
+        todo, is_done = _runs(wanted, RUN_MINUTES), False
         for _ in range(PASSES):
             look = self._comparison.look(self._clock())
+            if is_done:  # what was set aside while it was counted is too much now
+                wrong = wanted & look.findings.minutes
+                if wrong in (frozenset(), before):
+                    return
+                todo, before = _runs(wrong, RUN_MINUTES), wrong
             # Older minutes are not read any more, and what they should be is not known.
             todo = [(max(first, look.first), last) for first, last in todo if last >= look.first]
             with suppress(LogTrimmed):  # it takes too long: what is left is told anew
                 while todo:
                     self._mend_range(look, *todo[-1], afresh=True)
                     todo.pop()
-                return
+                is_done = True
         raise StoreError("The lake moves too fast for the live counters to be made anew; try again.")
 
     def _judge(self, unreadable: frozenset[LakeFile]) -> _Judged:
