@@ -169,7 +169,10 @@ class Comparison:
                 live = counters.range(first, FOREVER, with_sessions=False)
                 return live.position or at, live
             time.sleep(PACE_SECONDS)
-        raise StoreError("The live counters are too far behind the lake to be compared with it.")
+        raise StoreError(
+            "The live counters are too far behind the lake to be compared with it; try again when `cloudpulse status` "
+            "shows that they have caught up."
+        )
 
     def _bronze(self, said: _Evidence) -> tuple[_Cells, int]:
         """What the objects hold that the lake has, and how many of them nobody can count."""

@@ -20,6 +20,7 @@ from cloudpulse.telemetry import sentence
 VERSION = "1"
 """Runs of another version would not be resumed."""
 
+BACKOFF = 4.0
 POOL_SIZE = 4
 RARELY_SECONDS = 3600.0
 FORGOTTEN_AT_ONCE = 500
@@ -62,6 +63,18 @@ class _Warnings(logging.Handler):
         kind = record.exc_info[0] if record.exc_info else None
         if kind is not Failed:  # that was told where it happened
             log.warning("dbos", place=f"{record.filename}:{record.lineno}", error=kind.__name__ if kind else None)
+
+
+def step_options(name: str, tries: int, retry_seconds: float) -> Any:
+    """A step that is tried so often, after ever longer pauses, unless it has failed for good."""
+    return {
+        "name": name,
+        "retries_allowed": True,
+        "max_attempts": tries,
+        "interval_seconds": retry_seconds,
+        "backoff_rate": BACKOFF,
+        "should_retry": lambda exc: not (isinstance(exc, Failed) and exc.final),
+    }
 
 
 def launch(path: Path) -> None:

@@ -19,7 +19,6 @@ from cloudpulse.telemetry import sentence, told
 QUEUE = "maintenance"
 TRIES = 3
 RETRY_SECONDS = 10.0
-BACKOFF = 4.0
 MAX_ATTEMPTS = 2 * TRIES
 """A job that takes its process down with it must not do so for ever."""
 
@@ -56,14 +55,7 @@ class DbosRunner:
         self._functions = functions
         self._now = now
         self._guests = guests
-        self._options: Any = {
-            "name": "job",
-            "retries_allowed": True,
-            "max_attempts": TRIES,
-            "interval_seconds": retry_seconds,
-            "backoff_rate": BACKOFF,
-            "should_retry": lambda exc: not (isinstance(exc, Failed) and exc.final),
-        }
+        self._options = dbos_runtime.step_options("job", TRIES, retry_seconds)
         self._handed_over: set[str] = set()
 
     def launch(self) -> None:

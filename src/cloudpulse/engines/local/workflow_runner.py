@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import structlog
 from dbos import DBOS
 
+from cloudpulse.engines.local import dbos_runtime
 from cloudpulse.engines.local.dbos_runtime import Failed
 from cloudpulse.errors import StoreError, UserError
 from cloudpulse.telemetry import sentence, told
@@ -15,7 +16,6 @@ QUEUE = "workflows"
 CONCURRENCY = 4
 TRIES = 5
 RETRY_SECONDS = 1.0
-BACKOFF = 4.0
 POLL_SECONDS = 1.0
 STORE_SECONDS = 5.0
 
@@ -44,14 +44,7 @@ class DbosWorkflows:
     def __init__(self, steps: Steps, retry_seconds: float = RETRY_SECONDS, poll_seconds: float = POLL_SECONDS) -> None:
         self._steps = steps
         self._poll_seconds = poll_seconds
-        self._options: Any = {
-            "name": "step",
-            "retries_allowed": True,
-            "max_attempts": TRIES,
-            "interval_seconds": retry_seconds,
-            "backoff_rate": BACKOFF,
-            "should_retry": lambda exc: not (isinstance(exc, Failed) and exc.final),
-        }
+        self._options = dbos_runtime.step_options("step", TRIES, retry_seconds)
         self._handed_over: set[tuple[str, int]] = set()
 
     def register(self) -> None:
