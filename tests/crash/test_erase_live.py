@@ -29,7 +29,7 @@ def event(user: str | None, age: dt.timedelta = dt.timedelta(), **fields: Any) -
 def erase(server: Server, **whose: str) -> dict[str, Any]:
     """An erasure from its beginning to its end, whatever dies meanwhile."""
     begun = until(lambda: (answer := server.request("POST", "/v1/erase", whose)).status == 202 and answer, "it begins")
-    ended = until(lambda: _ended(server, begun.body["id"]), "it is done")
+    ended = until(lambda: _ended(server, begun.body["id"]), "it is done", 180)
     assert ended["status"] == "done", ended
     return dict(ended)
 
