@@ -30,7 +30,11 @@ class Server:
             self.process = subprocess.Popen(
                 [*CLOUDPULSE, "up", "--port", "0", "--data", str(data)], stdout=log, stderr=log, env=self.environ
             )
-        self.url = self._url()
+        try:
+            self.url = self._url()
+        except BaseException:
+            self.stop()
+            raise
 
     def _url(self) -> str:
         def ready() -> str | None:
