@@ -108,6 +108,8 @@ def test_a_job_without_a_schedule_runs_only_when_asked_for(runs, service):
         ("asked", None),
         ("asked", {"date_from": "2026-11-20", "date_to": "2026-11-19"}),
         ("asked", {"date_from": "yesterday", "date_to": "2026-11-19"}),
+        ("asked", {"date_from": "0001-01-01", "date_to": "2026-11-19"}),
+        ("asked", {"date_from": "2026-11-19", "date_to": "9999-12-31"}),
         ("asked", {"date_from": "2026-11-19", "date_to": "2026-11-19", "user": "ada"}),
     ],
 )

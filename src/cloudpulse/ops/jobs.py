@@ -26,6 +26,8 @@ KEEP_RUNS = 10_000
 MAX_FAILURES = 100
 """No more failures in a row are counted."""
 CUT_OFF = "The process ended while it ran."
+FIRST_DAY, LAST_DAY = dt.date(1970, 1, 1), dt.date(2999, 12, 31)
+"""No event lies outside, and each day that a job is asked about takes some memory."""
 
 
 class NoArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -42,6 +44,8 @@ class Days(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     def __post_init__(self) -> None:
         if self.date_to < self.date_from:
             raise ValueError("date_to must not be before date_from")
+        if self.date_from < FIRST_DAY or self.date_to > LAST_DAY:
+            raise ValueError(f"days lie between {FIRST_DAY} and {LAST_DAY}")
 
 
 class Reconciliation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
