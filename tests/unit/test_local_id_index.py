@@ -22,6 +22,7 @@ from cloudpulse.ports import DeadLetter
 
 WINDOW = 7 * 86_400
 NOW = int(time.time())
+STORED_AT = (NOW + 1) * 1_000_000
 
 
 def key(number: int) -> bytes:
@@ -189,7 +190,7 @@ def test_a_lost_index_is_rebuilt_from_bronze_and_journal(tmp_path, journal, reco
     uuid_text = reader.state().journal
     rows = reader.read(0)
     file = bronze.BronzeFile(
-        path="bronze/one.ndjson.zst", journal=uuid_text, first=1, last=3, min_ts=0, max_ts=0, n=6, stored_at=0
+        path="bronze/one.ndjson.zst", journal=uuid_text, first=1, last=3, min_ts=0, max_ts=0, n=6, stored_at=STORED_AT
     )
     bronze.settle(records, [bronze.write(tmp_path, file, rows[:3])])
     log.trim(3)
@@ -211,7 +212,7 @@ def test_a_lost_index_knows_what_is_set_aside(tmp_path, journal, records, letter
     rows = reader.read(0)
     stored = [msgspec.structs.replace(rows[0], lines=batch(1).lines), rows[2]]
     file = bronze.BronzeFile(
-        path="bronze/one.ndjson.zst", journal=journal_id, first=1, last=1, min_ts=0, max_ts=0, n=1, stored_at=0
+        path="bronze/one.ndjson.zst", journal=journal_id, first=1, last=1, min_ts=0, max_ts=0, n=1, stored_at=STORED_AT
     )
     bronze.settle(records, [bronze.write(tmp_path, file, stored[:1])])
     letters.park(letter(Position(journal_id, 1)), batch(101))
@@ -243,7 +244,7 @@ def test_bronze_older_than_the_window_is_passed_over(tmp_path, journal, records,
     log.append(batch(1))
     journal_id = reader.state().journal
     file = bronze.BronzeFile(
-        path="bronze/one.ndjson.zst", journal=journal_id, first=1, last=1, min_ts=0, max_ts=0, n=1, stored_at=0
+        path="bronze/one.ndjson.zst", journal=journal_id, first=1, last=1, min_ts=0, max_ts=0, n=1, stored_at=STORED_AT
     )
     bronze.settle(records, [bronze.write(tmp_path, file, reader.read(0))])
     log.trim(1)
