@@ -161,7 +161,7 @@ def test_a_stream_ends_with_its_token(server, client, name):
 
 def test_readers_that_take_nothing_cost_little_hold_up_nobody_and_are_let_go(start_server, name):
     """What neither system keeps for them waits in the journal. The place of one who is let go is free."""
-    server = start_server(body_timeout_seconds=1, max_event_streams=9)
+    server = start_server(body_timeout_seconds=5, max_event_streams=9)
     process = psutil.Process(json.loads((server.data / "server.json").read_text())["pids"]["api"])
     large = [event(name, properties={"text": "x" * 8_000}) for _ in range(500)]
     with server.client() as client, ExitStack() as stack:

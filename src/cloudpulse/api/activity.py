@@ -6,10 +6,12 @@ from litestar import Request, get
 from litestar.params import PathParameter
 
 from cloudpulse.api.guards import requires
-from cloudpulse.api.parameters import PageCursor, PageLimit
+from cloudpulse.api.parameters import PageCursor, PageLimit, refuse_unknown
 from cloudpulse.api.problem_docs import MAY_TIME_OUT
 from cloudpulse.events.model import MAX_ID_CHARS
 from cloudpulse.serving.events import EventPage, EventsRequest
+
+_PARAMETERS = frozenset({"limit", "cursor"})
 
 
 @get("/v1/users/{user_id:str}/activity", guards=[requires("events:read")], sync_to_thread=True, opt=MAY_TIME_OUT)
@@ -20,6 +22,7 @@ def user_activity(
     cursor: PageCursor = None,
 ) -> EventPage:
     """The events of a user, newest first; `next_cursor` asks for the next page."""
+    refuse_unknown(request, _PARAMETERS)
     asked = EventsRequest(user_id=user_id, limit=limit, cursor=cursor)
     page: EventPage = request.app.state.services.event_list.page(asked)
     return page

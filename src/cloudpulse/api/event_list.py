@@ -7,9 +7,11 @@ from litestar import Request, get
 from litestar.params import QueryParameter
 
 from cloudpulse.api.guards import requires
-from cloudpulse.api.parameters import OfSession, OfType, OfUser, PageCursor, PageLimit
+from cloudpulse.api.parameters import OfSession, OfType, OfUser, PageCursor, PageLimit, refuse_unknown
 from cloudpulse.api.problem_docs import MAY_TIME_OUT
 from cloudpulse.serving.events import EventPage, EventsRequest
+
+_PARAMETERS = frozenset({"session_id", "user_id", "event_type", "date_from", "date_to", "limit", "cursor"})
 
 
 @get("/v1/events", guards=[requires("events:read")], sync_to_thread=True, summary="List events", opt=MAY_TIME_OUT)
@@ -26,6 +28,7 @@ def list_events(
     cursor: PageCursor = None,
 ) -> EventPage:
     """Events of lake and tail, newest first; `next_cursor` asks for the next page."""
+    refuse_unknown(request, _PARAMETERS)
     asked = EventsRequest(
         session_id=session_id,
         user_id=user_id,

@@ -1,5 +1,6 @@
 """Finds the lines of a batch that can never become rows, so that they alone are set aside."""
 
+import datetime as dt
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
@@ -10,7 +11,7 @@ import zstandard
 
 from cloudpulse.events import codec, times
 from cloudpulse.events.model import Batch, Count
-from cloudpulse.lake.tables import to_arrow
+from cloudpulse.lake.tables import SILVER, to_arrow
 
 MAX_BAD_LINES = 50
 """Beyond so many the whole batch is set aside: finding each takes a dozen tries at decoding."""
@@ -37,6 +38,15 @@ def sift(batch: Batch) -> tuple[Batch | None, Batch]:
     good = msgspec.structs.replace(good, digest=digest(to_arrow(codec.decompress(good.lines), _NOW)))
     rest = _part(batch, lines, ids, sorted(bad))
     return good, msgspec.structs.replace(rest, digest=difference(batch.digest, good.digest))
+
+
+def to_rows(batch: Batch, now: dt.datetime) -> pa.Table:
+    """Silver rows of a batch; lines that cannot be decoded add nothing: they are on their way to the dead letters."""
+    try:
+        return to_arrow(codec.decompress(batch.lines), now)
+    except Exception:
+        good, _ = sift(batch)
+        return SILVER.empty_table() if good is None else to_arrow(codec.decompress(good.lines), now)
 
 
 def digest(table: pa.Table) -> tuple[Count, ...]:

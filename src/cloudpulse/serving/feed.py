@@ -10,12 +10,12 @@ import pyarrow.compute as pc
 
 from cloudpulse.errors import InvalidParameter, LogTrimmed
 from cloudpulse.events.model import Batch
+from cloudpulse.lake.sift import to_rows
 from cloudpulse.lake.tables import SILVER
 from cloudpulse.lake.tombstones import Tombstones
 from cloudpulse.ports import LogReader
 from cloudpulse.serving.cache import LruCache
 from cloudpulse.serving.events import listed_rows
-from cloudpulse.serving.tail import to_rows
 
 STEP_EVENTS = 2_000
 """So many are looked at in one step."""

@@ -10,13 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cloudpulse.errors import LogTrimmed
-from cloudpulse.events import codec
 from cloudpulse.events.model import LAKE, Batch, Count
 from cloudpulse.events.times import from_micros, micros
 from cloudpulse.lake import tail
-from cloudpulse.lake.sift import sift
+from cloudpulse.lake.sift import to_rows
 from cloudpulse.lake.snapshot import LakeFile, Snapshots
-from cloudpulse.lake.tables import SILVER, to_arrow
 from cloudpulse.ports import LogReader
 from cloudpulse.serving.cache import LruCache
 from cloudpulse.serving.request import Plan
@@ -155,15 +153,6 @@ class TailReader:
 
     def _to_rows(self, batch: Batch) -> pa.Table:
         return to_rows(batch, self._now())
-
-
-def to_rows(batch: Batch, now: dt.datetime) -> pa.Table:
-    """Silver rows of a batch; lines that cannot be decoded add nothing: they are on their way to the dead letters."""
-    try:
-        return to_arrow(codec.decompress(batch.lines), now)
-    except Exception:
-        good, _ = sift(batch)
-        return SILVER.empty_table() if good is None else to_arrow(codec.decompress(good.lines), now)
 
 
 def _select(table: pa.Table, plan: Plan) -> pa.Table:

@@ -11,10 +11,10 @@ import msgspec
 import pyarrow as pa
 
 from cloudpulse.errors import StoreError
-from cloudpulse.events import codec, sketch
+from cloudpulse.events import sketch
 from cloudpulse.events.model import SPEED, Count, Position
 from cloudpulse.events.times import from_micros
-from cloudpulse.lake.tables import to_arrow
+from cloudpulse.lake.sift import to_rows
 from cloudpulse.ports import Counters, LiveCounts, LogReader, MinuteCount
 from cloudpulse.speed import minutes
 
@@ -102,11 +102,7 @@ class _Truth:
 
     def _add_rows(self, seq: int) -> None:
         for batch in self._log.read(seq - 1, limit=1):
-            try:
-                rows = to_arrow(codec.decompress(batch.lines), _NOW)
-            except Exception:
-                continue  # a dead letter, or on its way there: its sessions are counted when it comes back
-            self._merge(rows)
+            self._merge(to_rows(batch, _NOW))
 
     def _merge(self, rows: pa.Table) -> None:
         for (app, minute), body in minutes.live_sessions(rows).items():
