@@ -3,7 +3,7 @@
 import datetime as dt
 import os
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import msgspec
 import pytest
@@ -353,6 +353,15 @@ def test_ids_stay_known_when_the_index_is_lost(world):
     after = NOW + dt.timedelta(days=world.settings.dedup_window_days, seconds=1)
     sweep(world.settings, world.lake, world.records, world.folder / "tail", after)
     assert not is_erased(world, 1, ids[0])
+
+
+def test_an_erased_letter_hides_no_erased_object_that_spans_its_batch(world):
+    for first, last, n in ((1, 10, 1), (5, 5, 2)):
+        ids = codec.pack_id(UUID(int=n).bytes, b"12345678", "click")
+        one = erased_ids.ErasedIds(journal=world.journal, first=first, last=last, known_since=0, ids=ids)
+        world.records.put(erased_ids.KIND, one.document("x"))
+    assert is_erased(world, 3, UUID(int=1).bytes)
+    assert not is_erased(world, 3, UUID(int=2).bytes)
 
 
 def known(world, ids):

@@ -42,9 +42,8 @@ def reaching(records: Records, journal: str, seq: int) -> Iterator[ErasedIds]:
 def is_erased(records: Records, journal: str, seq: int, event_id: bytes) -> bool:
     """Whether an event that was accepted with batch ``seq`` was erased."""
     for found in reaching(records, journal, seq):
-        if found.first > seq:
-            return False
-        if event_id in {entry[:16] for entry in codec.unpack_ids(found.ids)}:
+        # In the order of their last batches: one that begins behind `seq` may stand before one that spans it.
+        if found.first <= seq and event_id in {entry[:16] for entry in codec.unpack_ids(found.ids)}:
             return True
     return False
 

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import msgspec
 import zstandard
 
-from cloudpulse.errors import NotFound, Overloaded
+from cloudpulse.errors import NotFound, Overloaded, ServiceError
 from cloudpulse.events import codec, times
 from cloudpulse.events.model import Batch, Event
 from cloudpulse.lake import erasures
@@ -102,8 +102,12 @@ class ErasureService:
         )
         # First of all: what is appended after the record must have passed the check.
         self._active[erasure_id] = stone
-        seq = self._journal.append_once(_record(stone))
-        run = self._start(JOB, msgspec.to_builtins(msgspec.structs.replace(stone, seq=seq)))
+        try:
+            seq = self._journal.append_once(_record(stone))
+            run = self._start(JOB, msgspec.to_builtins(msgspec.structs.replace(stone, seq=seq)))
+        except ServiceError:
+            del self._active[erasure_id]
+            raise
         return _shown(stone, None, run)
 
     def show(self, erasure_id: str) -> Erasure:
