@@ -149,12 +149,13 @@ def test_what_is_just_being_erased_does_not_come_back(world):
     world.service.check(hers)
 
 
-def test_one_that_could_not_begin_holds_up_nothing(world):
+def test_one_that_could_not_begin_holds_up_nothing(world, monkeypatch):
+    world.sequencer.start()
     def refuse(record):
         raise Overloaded("The disk is full.")
 
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(Overloaded, match="disk"):
-        patch.setattr(world.sequencer, "append_once", refuse)
+    monkeypatch.setattr(world.sequencer, "append_once", refuse)
+    with pytest.raises(Overloaded, match="disk"):
         world.service.request("user", "ada", times.micros(NOW) + 1)
     world.service.check(batch(0, [event(user_id="ada")]))
 
