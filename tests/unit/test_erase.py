@@ -464,7 +464,7 @@ def test_a_lake_that_never_rests_is_told(world, monkeypatch):
 def test_many_rows_in_many_pieces(world, monkeypatch):
     monkeypatch.setattr(erasing.purge, "READ_ROWS", 7)
     monkeypatch.setattr(erasing.purge, "SCAN_ROWS", 11)
-    monkeypatch.setattr(erasing.purge, "BLOCK_BYTES", 100)
+    monkeypatch.setattr(bronze, "BLOCK_BYTES", 100)
     monkeypatch.setattr(erasing, "GROUP_BYTES", 1)
     for day in range(3):
         at = NOW - dt.timedelta(days=day)

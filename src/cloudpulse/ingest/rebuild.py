@@ -3,7 +3,8 @@ journal.
 """
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
 
@@ -11,9 +12,9 @@ import msgspec
 import structlog
 
 from cloudpulse.events import codec, times
-from cloudpulse.events.model import LAKE, Batch, StoredEvent
+from cloudpulse.events.model import LAKE, Batch
 from cloudpulse.lake import erased_ids
-from cloudpulse.lake.bronze import BronzeFile, list_files, read
+from cloudpulse.lake.bronze import blocks, list_files
 from cloudpulse.ports import DeadLetters, IdIndex, LogReader, LogState, Records
 
 log = structlog.get_logger(__name__)
@@ -29,10 +30,7 @@ def bring_up(
         index.restart()
     if index.through() < state.trimmed:
         log.warning("the id index is behind the trimmed journal: rebuilding it from bronze", through=index.through())
-        files = list_files(records, state.journal, after=index.through())
-        stored = (
-            batch for file in files if file.first <= state.trimmed for batch in _batches(file, state, data, oldest)
-        )
+        stored = _stored(records, state, data, index.through(), oldest)
         gone = [*_set_aside(letters, state), *_erased(records, state, index.through())]
         for batch in _merged(stored, sorted(gone, key=lambda batch: batch.seq)):
             index.record(batch)
@@ -43,12 +41,35 @@ def bring_up(
         after = batches[-1].seq
 
 
+class _Received(msgspec.Struct):
+    """When a stored line came."""
+
+    received_at: str
+
+
+_received = msgspec.json.Decoder(_Received).decode
+
+
+def _stored(records: Records, state: LogState, data: Path, after: int, oldest: int) -> Iterator[Batch]:
+    """What objects hold that reach beyond a batch, each looked up when it is its turn: they are merged meanwhile."""
+    while found := list_files(records, state.journal, after, limit=1):
+        for file in found:
+            if file.first <= state.trimmed and file.stored_at // 1_000_000 >= oldest:
+                first, last = max(file.first, after + 1), min(file.last, state.trimmed)
+                yield from _batches(blocks(data, file), first, last, oldest)
+        after = found[-1].last
+
+
 def _merged(stored: Iterator[Batch], gone: list[Batch]) -> Iterator[Batch]:
     """In the order of their numbers; of one batch a part may be stored, and the rest set aside or erased."""
     in_order = heapq.merge(stored, gone, key=lambda batch: batch.seq)
     for _, same in groupby(in_order, key=lambda batch: batch.seq):
-        first, *others = same
-        yield msgspec.structs.replace(first, ids=b"".join([batch.ids for batch in (first, *others)]))
+        batches = list(same)
+        yield msgspec.structs.replace(
+            batches[0],
+            received_at=max(batch.received_at for batch in batches),
+            ids=b"".join([batch.ids for batch in batches]),
+        )
 
 
 def _set_aside(letters: DeadLetters, state: LogState) -> list[Batch]:
@@ -68,18 +89,36 @@ def _erased(records: Records, state: LogState, after: int) -> Iterator[Batch]:
             yield Batch(seq=seq, received_at=found.known_since, events=len(ids), digest=(), ids=found.ids, lines=b"")
 
 
-def _batches(file: BronzeFile, state: LogState, data: Path, oldest: int) -> Iterator[Batch]:
-    """The ids of one object as a batch under the object's last number: bronze lines do not tell their own.
+def _batches(stored: Iterable[list[bytes]], first: int, last: int, oldest: int) -> Iterator[Batch]:
+    """The ids of one object, by the second in which they were received.
 
-    The journal itself gives what is not trimmed.
+    Bronze lines do not tell their batch: the ids of each second get a number from ``first`` to ``last``. The journal
+    itself gives what is not trimmed.
     """
-    if file.stored_at // 1_000_000 < oldest:
-        return
-    lines = read(data, file).splitlines()
-    received_at = times.micros(times.parse(msgspec.json.decode(lines[-1], type=StoredEvent).received_at))
-    if received_at // 1_000_000 < oldest:
-        return
-    ids = b"".join([codec.packed_id(line) for line in lines])
-    yield Batch(
-        seq=min(file.last, state.trimmed), received_at=received_at, events=len(lines), digest=(), ids=ids, lines=b""
+    lines = (line for block in stored for line in block)
+    seconds = (
+        (second, b"".join([codec.packed_id(line) for line in same]))
+        for second, same in groupby(lines, key=_second)
+        if second >= oldest
+    )
+    seq = last
+    for number, (second, ids) in enumerate(seconds):
+        seq = min(first + number, last)
+        yield _batch(seq, second, ids)
+    if seq < last:
+        yield _batch(last, 0, b"")
+
+
+def _second(line: bytes) -> int:
+    return _seconds(_received(line).received_at)
+
+
+@lru_cache(maxsize=1)  # all lines of a batch have the same
+def _seconds(received_at: str) -> int:
+    return times.micros(times.parse(received_at)) // 1_000_000
+
+
+def _batch(seq: int, second: int, ids: bytes) -> Batch:
+    return Batch(
+        seq=seq, received_at=second * 1_000_000, events=len(ids) // codec.ID_BYTES, digest=(), ids=ids, lines=b""
     )

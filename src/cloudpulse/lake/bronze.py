@@ -2,6 +2,7 @@
 
 import datetime as dt
 import hashlib
+import uuid
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
@@ -16,7 +17,7 @@ from cloudpulse.events import codec
 from cloudpulse.events.model import Batch, Position
 from cloudpulse.events.times import from_micros
 from cloudpulse.lake import garbage
-from cloudpulse.lake.fileio import temporary_of, write_durably
+from cloudpulse.lake.fileio import durable_file, temporary_of, write_durably
 from cloudpulse.ports import Records
 
 KIND = "bronze_files"
@@ -33,10 +34,12 @@ TIER_MARKER = "cloudpulse-tier"
 LEVEL = 1
 """Level 3 takes half as long again, for the same size: 47.0 bytes an event."""
 PAGE = 1000
+BLOCK_BYTES = 4 << 20
 _READ_BYTES = 1 << 20
 _PARTS = 6
 """Of the name of an object, ``bronze`` and the file's own among them."""
 _HOUR = 3_600_000_000
+_HOUR_FOLDER = "bronze/year=%Y/month=%m/day=%d/hour=%H"
 _MINUTE = 60_000_000
 
 
@@ -44,7 +47,8 @@ class BronzeFile(msgspec.Struct, frozen=True, kw_only=True, rename={"first": "fr
     """One object: batches ``first`` to ``last`` of a journal, ``n`` events.
 
     ``path`` is relative to the data folder, or absolute in a tier folder (see ``place``). ``min_ts`` and ``max_ts``
-    bound the event times, and ``stored_at`` is when it was written; all in microseconds since 1970.
+    bound the event times, and ``stored_at`` is when it was written, or the newest of those that were merged into it;
+    all in microseconds since 1970. ``size`` is that of its lines in bytes, 0 where it was not noted.
     """
 
     path: str
@@ -56,6 +60,7 @@ class BronzeFile(msgspec.Struct, frozen=True, kw_only=True, rename={"first": "fr
     n: int
     stored_at: int
     sha256: str = ""
+    size: int = 0
 
     @property
     def key(self) -> str:
@@ -78,7 +83,7 @@ def plan(journal: str, batches: Sequence[Batch], now: int) -> list[tuple[BronzeF
 
 
 def _describe(journal: str, hour: int, batches: list[Batch], now: int) -> tuple[BronzeFile, list[Batch]]:
-    folder = from_micros(hour * _HOUR).strftime("bronze/year=%Y/month=%m/day=%d/hour=%H")
+    folder = from_micros(hour * _HOUR).strftime(_HOUR_FOLDER)
     first, last = batches[0].seq, batches[-1].seq
     minutes = [count.minute for batch in batches for count in batch.digest]
     file = BronzeFile(
@@ -101,7 +106,28 @@ def write(data: Path, file: BronzeFile, batches: Sequence[Batch]) -> BronzeFile:
     parts = [compressor.compress(codec.decompress(batch.lines)) for batch in batches]
     content = b"".join([*parts, compressor.flush()])
     write_durably(data / file.path, content)
-    return msgspec.structs.replace(file, sha256=hashlib.sha256(content).hexdigest())
+    return msgspec.structs.replace(file, sha256=hashlib.sha256(content).hexdigest(), size=size)
+
+
+def write_pieces(path: Path, pieces: Iterable[bytes], size: int) -> str:
+    """Write an object of ``size`` bytes of lines durably, in pieces; returns its hash."""
+    compressor = zstandard.ZstdCompressor(level=LEVEL).compressobj(size=size)
+    digest = hashlib.sha256()
+    with durable_file(path) as file:
+        for piece in pieces:
+            part = compressor.compress(piece)
+            digest.update(part)
+            file.write(part)
+        part = compressor.flush()
+        digest.update(part)
+        file.write(part)
+    return digest.hexdigest()
+
+
+def another_path(file: BronzeFile) -> str:
+    """A new name for an object: none that was ever used, for that one may still wait to be unlinked."""
+    name = f"{file.journal}-{file.first}-{file.last}.{uuid.uuid4().hex[:8]}{SUFFIX}"
+    return str(Path(file.path).with_name(name))
 
 
 def announce(records: Records, files: Iterable[BronzeFile]) -> None:
@@ -158,6 +184,16 @@ def name_of(file: BronzeFile) -> str:
     return "/".join(Path(file.path).parts[-_PARTS:])
 
 
+def folder_of(file: BronzeFile) -> str:
+    """The folder of the hour in which its events were received: ``bronze/year=…/month=…/day=…/hour=…``."""
+    return name_of(file).rpartition("/")[0]
+
+
+def hour_of(folder: str) -> dt.datetime:
+    """When the hour of a folder began."""
+    return dt.datetime.strptime(folder, _HOUR_FOLDER).replace(tzinfo=dt.UTC)
+
+
 def place(data: Path, file: BronzeFile) -> Path:
     """Where an object lies: in the data folder, or in the tier folder, of which its path tells.
 
@@ -186,6 +222,11 @@ def fault(data: Path, file: BronzeFile) -> Literal["lost", "altered"] | None:
         return "lost"
     # While its commit settles, a file is listed without its hash.
     return None if file.sha256 in ("", digest.hexdigest()) else "altered"
+
+
+def is_listed(records: Records, file: BronzeFile) -> bool:
+    """Whether an object is still the same: those that are replaced, or too old, go by and by."""
+    return _files((file.key, document) for document in (records.get(KIND, file.key),) if document) == [file]
 
 
 def listed(records: Records) -> list[BronzeFile]:
@@ -272,6 +313,30 @@ def read(data: Path, file: BronzeFile) -> bytes:
     return codec.decompress(place(data, file).read_bytes())
 
 
+def pieces(data: Path, file: BronzeFile) -> Iterator[bytes]:
+    """What an object holds, cut anywhere; raises FileNotFoundError."""
+    decompressor = zstandard.ZstdDecompressor()
+    with place(data, file).open("rb") as source, decompressor.stream_reader(source, read_across_frames=True) as stream:
+        while piece := stream.read(BLOCK_BYTES):
+            yield piece
+
+
+def blocks(data: Path, file: BronzeFile) -> Iterator[list[bytes]]:
+    """The stored lines of an object without their ends, some at once; raises FileNotFoundError."""
+    rest = b""
+    for piece in pieces(data, file):
+        *lines, rest = (rest + piece).split(b"\n")
+        if lines:
+            yield lines
+    if rest:
+        yield [rest]
+
+
+def holds(data: Path, file: BronzeFile, text: bytes) -> bool:
+    """Whether a text stands in a line of an object; raises FileNotFoundError."""
+    return any(text in line for lines in blocks(data, file) for line in lines)
+
+
 def _above(records: Records, position: Position | None) -> list[BronzeFile]:
     return _files(records.list(KIND, *_range_above(position)))
 
@@ -282,7 +347,9 @@ def _range_above(position: Position | None) -> tuple[str, str | None]:
 
 
 def _with_hash(data: Path, file: BronzeFile) -> BronzeFile:
-    return msgspec.structs.replace(file, sha256=hashlib.sha256((data / file.path).read_bytes()).hexdigest())
+    content = (data / file.path).read_bytes()
+    size = zstandard.frame_content_size(content)
+    return msgspec.structs.replace(file, sha256=hashlib.sha256(content).hexdigest(), size=size)
 
 
 def documents_of(files: Iterable[BronzeFile]) -> dict[str, object]:

@@ -47,6 +47,12 @@ def read(records: Records, data: Path) -> Iterator[Digested]:
         yield Digested(file, counts if is_right else _counted(records, data, file))
 
 
+def combined(records: Records, files: Sequence[BronzeFile]) -> object:
+    """The record of an object that holds what these hold; where one has none, it fits no more."""
+    parts = (msgspec.convert(records.get(bronze.DIGESTS, file.key) or (), tuple[Count, ...]) for file in files)
+    return msgspec.to_builtins(_sum(count for part in parts for count in part))
+
+
 def _counted(records: Records, data: Path, file: BronzeFile) -> tuple[Count, ...] | None:
     """Count the lines of an object that was changed, or that is older than the records; once."""
     try:

@@ -1,8 +1,5 @@
 """Silver files and bronze objects written again without what tombstones cover; both in pieces, however large."""
 
-import hashlib
-import os
-import uuid
 from collections import Counter
 from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager
@@ -13,7 +10,6 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-import zstandard
 from pyiceberg.io import FileIO
 from pyiceberg.manifest import DataFile
 from pyiceberg.table.metadata import TableMetadata
@@ -21,14 +17,12 @@ from pyiceberg.table.metadata import TableMetadata
 from cloudpulse.events import codec
 from cloudpulse.lake import bronze, parquet
 from cloudpulse.lake.bronze import BronzeFile
-from cloudpulse.lake.fileio import sync_directory, temporary_of
 from cloudpulse.lake.rewrite import READ_BYTES, write_sorted
 from cloudpulse.lake.tables import SILVER
 from cloudpulse.lake.tombstones import COLUMNS, Tombstones
 
 SCAN_ROWS = 65_536
 READ_ROWS = 8_192
-BLOCK_BYTES = 4 << 20
 _MINUTE_MICROS = 60_000_000
 _SCANNED = ["timestamp", "received_at", *COLUMNS.values()]
 
@@ -75,7 +69,7 @@ def find_lines(data: Path, file: BronzeFile, tombstones: Tombstones) -> CoveredL
     found: Counter[str] = Counter()
     ids: list[bytes] = []
     size = 0
-    for lines in _blocks(bronze.place(data, file)):
+    for lines in bronze.blocks(data, file):
         for line, place in zip(lines, tombstones.of_lines(lines), strict=True):
             if place is None:
                 size += len(line) + 1
@@ -90,39 +84,13 @@ def write_lines(data: Path, covered: CoveredLines, tombstones: Tombstones) -> Br
     file, gone = covered.file, sum(covered.lines.values())
     if gone == file.n:
         return None
-    before = Path(file.path)
-    path = before.with_name(f"{before.name.partition('.')[0]}.{uuid.uuid4().hex[:8]}{bronze.SUFFIX}")
-    temporary = temporary_of(data / path)
-    digest = hashlib.sha256()
-    compressor = zstandard.ZstdCompressor(level=bronze.LEVEL).compressobj(size=covered.size)
-    with temporary.open("wb") as target:
-
-        def write(part: bytes) -> None:
-            digest.update(part)
-            target.write(part)
-
-        for lines in _blocks(bronze.place(data, file)):
-            places = tombstones.of_lines(lines)
-            kept = [line + b"\n" for line, place in zip(lines, places, strict=True) if place is None]
-            write(compressor.compress(b"".join(kept)))
-        write(compressor.flush())
-        target.flush()
-        os.fsync(target.fileno())
-    os.replace(temporary, data / path)
-    sync_directory(temporary.parent)
-    return msgspec.structs.replace(file, path=str(path), n=file.n - gone, sha256=digest.hexdigest())
-
-
-def _blocks(path: Path) -> Iterator[list[bytes]]:
-    """Whole lines of an object, without their ends, some at once."""
-    rest = b""
-    with path.open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True) as stream:
-        while block := stream.read(BLOCK_BYTES):
-            *lines, rest = (rest + block).split(b"\n")
-            if lines:
-                yield lines
-    if rest:
-        yield [rest]
+    kept = (
+        b"".join(line + b"\n" for line, place in zip(lines, tombstones.of_lines(lines), strict=True) if place is None)
+        for lines in bronze.blocks(data, file)
+    )
+    path = bronze.another_path(file)
+    sha256 = bronze.write_pieces(data / path, kept, covered.size)
+    return msgspec.structs.replace(file, path=path, n=file.n - gone, sha256=sha256, size=covered.size)
 
 
 def _pieces(io: FileIO, file: DataFile, rows: int, columns: list[str] | None = None) -> Iterator[pa.Table]:

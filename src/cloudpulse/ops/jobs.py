@@ -70,7 +70,11 @@ class Job(msgspec.Struct, frozen=True):
 
 JOBS: tuple[Job, ...] = (
     Job("summarise", "5 0 * * *", "Writes the summary of yesterday, and of past days that have got events since."),
-    Job("compact", "20 * * * *", "Merges the files of days that have been over for an hour into few sorted ones."),
+    Job(
+        "compact",
+        "20 * * * *",
+        "Merges the files of days, and the bronze objects of hours, that have been over for an hour into few.",
+    ),
     Job("retain", "50 0 * * *", "Removes events that are older than the settings keep their type."),
     Job("tier", "20 1 * * *", "Moves old bronze objects to the tier folder, where there is one."),
     Job("sweep", "50 1 * * *", "Removes files that a crash left behind and that nothing names."),

@@ -248,7 +248,8 @@ class LedgerService:
 
     def _bronze_findings(self, evidence: Evidence) -> list[str]:
         passed = (file for file in bronze.walk(self._records) if evidence.is_passed(file.journal, file.last))
-        return [finding for file in passed if (finding := _fault(self._data, file))]
+        faults = ((file, _fault(self._data, file)) for file in passed)
+        return [finding for file, finding in faults if finding and bronze.is_listed(self._records, file)]
 
 
 def _fault(data: Path, file: BronzeFile) -> str | None:

@@ -51,9 +51,9 @@ class BronzeScrub:
             except StoreError:
                 self.unreachable += 1
                 continue
-            if kind is not None and self._is_listed(file):
+            if kind is not None and bronze.is_listed(self._records, file):
                 faults[file.key] = FileFault(store="bronze", kind=kind, path=file.path, events=file.n)
-            elif is_read and is_due:
+            elif kind is None and is_read and is_due:
                 left -= bronze.place(self._data, file).stat().st_size
                 last = file.key
             is_cut_off |= is_due and not is_read
@@ -67,10 +67,6 @@ class BronzeScrub:
             self.read += 1
             return bronze.fault(self._data, file)
         return None if bronze.place(self._data, file).exists() else "lost"
-
-    def _is_listed(self, file: BronzeFile) -> bool:
-        """Whether the object is still the same: those that are replaced, or too old, go by and by."""
-        return file in bronze.list_files(self._records, file.journal, after=file.last - 1, limit=1)
 
 
 def silver_faults(data: Path, files: Sequence[LakeFile]) -> Iterator[tuple[LakeFile, FileFault]]:

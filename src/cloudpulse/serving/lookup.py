@@ -90,4 +90,4 @@ class EventLookup:
         """Whether an event went with its purged letter, and not with the rest of its batch into the lake."""
         if self._reader.redrives([letter_id]).get(letter_id) != 0:
             return False
-        return letter is not None or file is None or str(event_id).encode() not in bronze.read(self._data, file)
+        return letter is not None or file is None or not bronze.holds(self._data, file, str(event_id).encode())

@@ -60,14 +60,16 @@ def job_runner(settings: Settings, runs: SqliteJobs, functions: Mapping[str, Job
 def job_functions(settings: Settings, parts: Pipeline, runs: SqliteJobs) -> dict[str, JobFunction]:
     """What the jobs of the pipeline call, which begins now."""
     from cloudpulse.batch.compact import Compactor
+    from cloudpulse.batch.merge_bronze import BronzeMerger
     from cloudpulse.batch.replay import Replay
     from cloudpulse.batch.retain import Retention
     from cloudpulse.batch.summary import Summariser
     from cloudpulse.batch.sweep import sweep
     from cloudpulse.batch.tier import Tiering
+    from cloudpulse.events.model import Position
     from cloudpulse.lake.snapshot import SnapshotReader
     from cloudpulse.lake.tombstones import Tombstone
-    from cloudpulse.ops import jobs
+    from cloudpulse.ops import jobs, publish
     from cloudpulse.wiring import erasing
 
     def summarise(_: jobs.Arguments, now: dt.datetime) -> dict[str, Any]:
@@ -83,10 +85,15 @@ def job_functions(settings: Settings, parts: Pipeline, runs: SqliteJobs) -> dict
         tombstones = erasing.tombstones(settings, parts.records)
         return Replay(*keep, utc_now, tombstones).run(days.date_from, days.date_to, days.dry_run, now)
 
+    def told() -> Position | None:
+        document = parts.records.get(publish.PUBLISHED, publish.STORED)
+        return None if document is None else msgspec.convert(document, Position)
+
     keep = (settings, parts.lake, parts.records)
+    merger = BronzeMerger(*keep, utc_now, told)
     eraser = erasing.eraser(settings, parts, runs, started_at=utc_now())
     return {
-        "compact": lambda _, now: Compactor(*keep, utc_now).run(now),
+        "compact": lambda _, now: Compactor(*keep, utc_now).run(now) | merger.run(now),
         "retain": lambda _, now: Retention(*keep, utc_now).run(now),
         "tier": lambda _, now: Tiering(*keep, utc_now).run(now),
         "sweep": lambda _, now: sweep(*keep, settings.data / TAIL_FOLDER, now),
