@@ -151,6 +151,7 @@ def test_what_is_just_being_erased_does_not_come_back(world):
 
 def test_one_that_could_not_begin_holds_up_nothing(world, monkeypatch):
     world.sequencer.start()
+
     def refuse(record):
         raise Overloaded("The disk is full.")
 
