@@ -35,6 +35,11 @@ COMMIT = dt.timedelta(minutes=10)
 
 log = structlog.get_logger(__name__)
 
+STILL_IN_LOG = "The journal still holds what both layers have; it is tried again. If it stays so, restart the server."
+STILL_ON_DISK = (
+    "Files that were replaced are still there; it is tried again. If it stays so, see why nobody may remove them."
+)
+
 
 class Around(Protocol):
     """What the batch layer does not know of."""
@@ -151,7 +156,7 @@ class Eraser:
             stored = position.seq if position is not None and position.journal == state.journal else 0
             return min(stored, self._around.counted()) >= state.head and not self._is_settling(state.head)
 
-        self._await(are_there, "The layers are too far behind the journal.")
+        self._await(are_there, "The layers are too far behind the journal; it is tried again once they have caught up.")
         return state.head
 
     def _is_settling(self, seq: int) -> bool:
@@ -165,8 +170,8 @@ class Eraser:
     def _finish(self, ripe: Sequence[Erasure]) -> None:
         """Let go of what was replaced, and keep the records."""
         through = max(erasure.through for erasure in ripe)
-        self._await(lambda: self._is_trimmed(through), "The journal is not trimmed.")
-        self._await(lambda: self._is_unlinked(ripe, through), "Files that were replaced are still there.")
+        self._await(lambda: self._is_trimmed(through), STILL_IN_LOG)
+        self._await(lambda: self._is_unlinked(ripe, through), STILL_ON_DISK)
         self._around.vacuum()
         taken = erased.erased_of(self._lake.base().metadata).by
         for erasure in ripe:

@@ -23,6 +23,7 @@ CREATE TABLE IF NOT EXISTS job_runs (
     arguments BLOB NOT NULL, requested_at INTEGER NOT NULL, scheduled_for INTEGER, started_at INTEGER,
     finished_at INTEGER, attempts INTEGER NOT NULL DEFAULT 0, result BLOB, error TEXT);
 CREATE INDEX IF NOT EXISTS job_runs_by_name ON job_runs (name, status, n);
+CREATE INDEX IF NOT EXISTS job_runs_by_status ON job_runs (status, n);
 CREATE TABLE IF NOT EXISTS job_slots (name TEXT PRIMARY KEY, slot INTEGER NOT NULL) WITHOUT ROWID;
 """
 _COLUMNS = "id, name, status, arguments, requested_at, scheduled_for, started_at, finished_at, attempts, result, error"
