@@ -7,6 +7,7 @@ from collections.abc import Callable
 import structlog
 
 from cloudpulse.entrypoints.chunks import Now
+from cloudpulse.entrypoints.rounds import END_SECONDS
 from cloudpulse.ops.deliver import Delivery
 from cloudpulse.ops.publish import Outbox
 from cloudpulse.telemetry import told
@@ -15,8 +16,6 @@ PACE_SECONDS = 1.0
 IDLE_SECONDS = 600.0
 RETRY_SECONDS = 10.0
 NEVER = dt.datetime.max.replace(tzinfo=dt.UTC)
-END_SECONDS = 1.0
-"""What is under way when the process ends is not waited for: it is sent again by the next one."""
 
 log = structlog.get_logger(__name__)
 
@@ -54,7 +53,7 @@ class DeliveryLoop(threading.Thread):
         return min(longest, max(0.0, (self._again_at - self._now()) / dt.timedelta(seconds=1)))
 
     def stop(self) -> None:
-        """End soon."""
+        """End soon; what is under way is sent again by the next process."""
         self._ended.set()
         self._outbox.changed.set()
         self.join(END_SECONDS)

@@ -7,6 +7,9 @@ import structlog
 
 from cloudpulse.telemetry import told
 
+END_SECONDS = 1.0
+"""A look that takes longer ends with the process: each may be cut off at any moment, and the next process goes on."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -16,6 +19,8 @@ class Rounds(threading.Thread):
     A look that fails is told as ``complaint``, and the next one comes after ``retry_seconds``: whatever it was that
     failed, the thread goes on.
     """
+
+    end_seconds: float | None = END_SECONDS
 
     def __init__(
         self,
@@ -43,9 +48,9 @@ class Rounds(threading.Thread):
             wait = self._every_seconds if self._attempt(self.look) else self._retry_seconds
 
     def stop(self) -> None:
-        """End after the look under way."""
+        """End after the look under way, if it ends soon."""
         self._ended.set()
-        self.join()
+        self.join(self.end_seconds)
 
     def _attempt(self, step: Callable[[], object]) -> bool:
         """Whether it went well."""

@@ -22,6 +22,9 @@ class Watch(Rounds):
     Without it nothing is trimmed or refused any more.
     """
 
+    end_seconds = None
+    """It flushes the index, which is closed behind it."""
+
     def __init__(
         self,
         settings: Settings,

@@ -22,6 +22,7 @@ from typing import NamedTuple
 import structlog
 import zstandard
 
+from cloudpulse.entrypoints.rounds import END_SECONDS
 from cloudpulse.errors import UserError
 from cloudpulse.events.activity import format_of
 from cloudpulse.ops.workflows import Upload, WorkflowService
@@ -81,9 +82,9 @@ class FolderWatch(threading.Thread):
                 self._is_failing = True
 
     def stop(self) -> None:
-        """End after the look under way."""
+        """End after the look under way, if it ends soon."""
         self._ended.set()
-        self.join()
+        self.join(END_SECONDS)
 
     def look(self) -> None:
         """Begin an execution for each file that is complete, and move those whose execution has ended."""
