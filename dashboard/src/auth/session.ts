@@ -1,0 +1,125 @@
+/** Who is signed in. The access token is kept in memory alone; what outlives the page is an HttpOnly cookie. */
+
+import type { UserManager } from 'oidc-client-ts';
+import type { components } from '../api/schema';
+
+export type PublicConfig = components['schemas']['PublicConfig'];
+type Token = components['schemas']['Token'];
+
+/** A token that ends within this time is renewed before it is used. */
+const RENEW_BEFORE_MS = 60_000;
+
+export class SignInError extends Error {}
+
+/** How tokens are had: from this server by password and cookie, or from another issuer. */
+export interface TokenSource {
+  /** A new token without asking anybody; null when somebody has to sign in. */
+  renew(): Promise<Grant | null>;
+  end(): Promise<void>;
+}
+
+export interface Grant {
+  accessToken: string;
+  endsAt: number;
+  scopes: readonly string[];
+}
+
+export interface SessionState {
+  scopes: readonly string[] | null;
+}
+
+export class Session {
+  #grant: Grant | null = null;
+  #renewing: Promise<Grant | null> | null = null;
+  #source: TokenSource;
+  #listeners = new Set<() => void>();
+  #state: SessionState = { scopes: null };
+  #channel = new BroadcastChannel('cloudpulse-session');
+
+  constructor(
+    readonly config: PublicConfig,
+    source: TokenSource,
+    readonly oidc: UserManager | null,
+  ) {
+    this.#source = source;
+    this.#channel.onmessage = () => this.#set(null);
+  }
+
+  /** For `useSyncExternalStore`. */
+  subscribe = (listener: () => void): (() => void) => {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  };
+
+  state = (): SessionState => this.#state;
+
+  /** A token that is valid for a while; null when nobody is signed in. `fresh` asks for another than the last one. */
+  async accessToken(fresh = false): Promise<string | null> {
+    if (!this.#grant) return null;
+    if (!fresh && this.#grant.endsAt - Date.now() > RENEW_BEFORE_MS) return this.#grant.accessToken;
+    return (await this.renew())?.accessToken ?? null;
+  }
+
+  /** Have the source renew the token; callers that come meanwhile share one attempt. */
+  renew(): Promise<Grant | null> {
+    this.#renewing ??= this.#source
+      .renew()
+      .then((grant) => this.#set(grant))
+      .finally(() => {
+        this.#renewing = null;
+      });
+    return this.#renewing;
+  }
+
+  async signIn(email: string, password: string): Promise<void> {
+    this.#set(await localGrant('login', { email, password }));
+  }
+
+  /** End the sign-in here and in all tabs of this browser. */
+  async signOut(): Promise<void> {
+    await this.#source.end();
+    this.#set(null);
+    this.#channel.postMessage('signed out');
+  }
+
+  #set(grant: Grant | null): Grant | null {
+    this.#grant = grant;
+    this.#state = { scopes: grant?.scopes ?? null };
+    for (const listener of this.#listeners) listener();
+    return grant;
+  }
+}
+
+/** Ask the server how people sign in, and whether somebody still is. */
+export async function startSession(): Promise<Session> {
+  const config: PublicConfig = await (await fetch('/v1/config')).json();
+  const oidc = config.oidc_issuer ? await (await import('./oidc')).startOidc(config) : null;
+  const session = new Session(config, oidc?.source ?? localSource, oidc?.manager ?? null);
+  await session.renew();
+  return session;
+}
+
+/** A grant of this server; null when the cookie is missing or has ended. Throws `SignInError`. */
+async function localGrant(path: 'login' | 'refresh', body?: object): Promise<Grant | null> {
+  const answer = await fetch(`/v1/auth/${path}`, {
+    method: 'POST',
+    headers: body ? { 'Content-Type': 'application/json' } : {},
+    body: body ? JSON.stringify(body) : null,
+  });
+  if (answer.status === 401 && path === 'refresh') return null;
+  const content = await answer.json();
+  if (!answer.ok) throw new SignInError(content.detail ?? 'Signing in failed. Try again.');
+  const token = content as Token;
+  return {
+    accessToken: token.access_token,
+    endsAt: Date.now() + token.expires_in * 1000,
+    scopes: token.scope ? token.scope.split(' ') : [],
+  };
+}
+
+const localSource: TokenSource = {
+  renew: () => localGrant('refresh'),
+  end: async () => {
+    await fetch('/v1/auth/logout', { method: 'POST' });
+  },
+};

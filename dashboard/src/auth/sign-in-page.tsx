@@ -1,0 +1,70 @@
+import { type FormEvent, useState } from 'react';
+import { useTheme } from '../ui/use-theme';
+import { useSession } from './use-session';
+import './sign-in-page.css';
+
+/** Sign-in by e-mail and password, or at the issuer that the server names. */
+export function SignInPage() {
+  useTheme();
+  const { config, oidc } = useSession();
+  return (
+    <main className="sign-in">
+      <div className="card stack sign-in-card">
+        <div className="row">
+          <img src="/icon.svg" alt="" width="36" height="36" />
+          <h1>Sign in to CloudPulse</h1>
+        </div>
+        {oidc && (
+          <button
+            type="button"
+            className="button button-primary"
+            onClick={() => void oidc.signinRedirect({ state: location.pathname + location.search })}
+          >
+            Sign in with {new URL(config.oidc_issuer ?? '').hostname}
+          </button>
+        )}
+        {!oidc && <PasswordForm />}
+      </div>
+    </main>
+  );
+}
+
+function PasswordForm() {
+  const session = useSession();
+  const [error, setError] = useState<string | null>(null);
+  const [isBusy, setIsBusy] = useState(false);
+
+  async function submit(event: FormEvent<HTMLFormElement>) {
+    event.preventDefault();
+    const form = new FormData(event.currentTarget);
+    setIsBusy(true);
+    setError(null);
+    try {
+      await session.signIn(String(form.get('email')), String(form.get('password')));
+    } catch (failure) {
+      setError(failure instanceof Error ? failure.message : String(failure));
+      setIsBusy(false);
+    }
+  }
+
+  return (
+    <form className="stack" onSubmit={(event) => void submit(event)}>
+      <label className="field">
+        <span>E-mail</span>
+        <input name="email" type="email" autoComplete="username" required />
+      </label>
+      <label className="field">
+        <span>Password</span>
+        <input name="password" type="password" autoComplete="current-password" required />
+      </label>
+      {error && (
+        <p role="alert" className="sign-in-error">
+          {error}
+        </p>
+      )}
+      <button type="submit" className="button button-primary" disabled={isBusy}>
+        {isBusy ? 'Signing in …' : 'Sign in'}
+      </button>
+    </form>
+  );
+}

@@ -1,0 +1,43 @@
+import { useState } from 'react';
+import { QueryView } from '../ui/query-view';
+import { MOST_ROWS, type TailEvent, type TailFilter } from './tail';
+import { TailTable } from './tail-table';
+import { useEventTail } from './use-event-tail';
+
+/** Events as they come; they can be held to be read. */
+export function EventTail({ filter }: { filter: TailFilter }) {
+  const { query, isPolling, hasGap } = useEventTail(filter);
+  const [held, setHeld] = useState<readonly TailEvent[] | null>(null);
+  return (
+    <>
+      <div className="row">
+        <button
+          type="button"
+          className="button"
+          aria-pressed={held !== null}
+          disabled={!query.data}
+          onClick={() => setHeld(held ? null : (query.data ?? null))}
+        >
+          {held ? 'Resume' : 'Pause'}
+        </button>
+        <span className="muted" role="status">
+          {held ? `Paused. ${newer(query.data ?? [], held)}` : ''}
+        </span>
+        {!held && <span className="muted">{isPolling ? 'New events every 2 seconds.' : ''}</span>}
+        {hasGap && (
+          <span className="muted">Some events are not shown: they came too fast, or while you were away.</span>
+        )}
+      </div>
+      <QueryView query={query} what="events">
+        {(events) => <TailTable events={held ?? events} />}
+      </QueryView>
+    </>
+  );
+}
+
+function newer(events: readonly TailEvent[], held: readonly TailEvent[]): string {
+  const known = new Set(held.map((event) => event.event_id));
+  const count = events.filter((event) => !known.has(event.event_id)).length;
+  if (count >= MOST_ROWS) return `${MOST_ROWS} new events or more.`;
+  return count === 1 ? '1 new event.' : `${count} new events.`;
+}

@@ -1,0 +1,44 @@
+import { Link } from 'react-router';
+import { EventTypeLabel } from '../events/event-type-label';
+import { type Column, DataTable } from '../ui/data-table';
+import { Moment } from '../ui/moment';
+import type { TailEvent } from './tail';
+
+const COLUMNS: Column<TailEvent>[] = [
+  { key: 'received', header: 'Received', cell: (event) => <Moment at={event.received_at} withDate={false} /> },
+  { key: 'type', header: 'Type', cell: (event) => <EventTypeLabel type={event.event_type} /> },
+  { key: 'what', header: 'What', cell: (event) => <span className="tail-what">{whatOf(event)}</span> },
+  { key: 'app', header: 'App', cell: (event) => event.app },
+  {
+    key: 'session',
+    header: 'Session',
+    cell: (event) => (
+      <Link className="mono" to={`/explore/sessions/${encodeURIComponent(event.session_id)}`}>
+        {event.session_id.slice(0, 12)}
+      </Link>
+    ),
+  },
+  { key: 'user', header: 'User', cell: (event) => event.user_id ?? '–' },
+];
+
+/** Events, the newest first, each with all that is known about it. */
+export function TailTable({ events }: { events: readonly TailEvent[] }) {
+  return (
+    <DataTable
+      caption="Newest events"
+      isCaptionHidden
+      columns={COLUMNS}
+      rows={events}
+      rowKey={(event) => event.event_id}
+      empty="No events that match. New ones appear here by themselves."
+      details={(event) => <pre className="tail-json mono">{JSON.stringify(event, null, 2)}</pre>}
+    />
+  );
+}
+
+/** What an event is about, in a few words. */
+function whatOf({ event_name, properties, metadata }: TailEvent): string {
+  const { page, path, endpoint, url, message, name } = { ...metadata, ...properties } as Record<string, unknown>;
+  const about = [event_name, message, endpoint, page ?? path ?? url, name].filter((part) => typeof part === 'string');
+  return about.slice(0, 2).join(' · ') || '–';
+}

@@ -1,0 +1,30 @@
+import react from '@vitejs/plugin-react';
+import { defineConfig } from 'vitest/config';
+
+const OUT = '../src/cloudpulse/dashboard';
+const SERVER = process.env.CLOUDPULSE_URL ?? 'http://127.0.0.1:8080';
+
+export default defineConfig({
+  plugins: [react()],
+  build: {
+    outDir: OUT,
+    emptyOutDir: true,
+    target: 'es2023',
+    // Everything comes from files: the content security policy allows nothing inline.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+  },
+  server: { proxy: { '/v1': SERVER, '/.well-known': SERVER } },
+  test: {
+    environment: 'jsdom',
+    globals: true,
+    setupFiles: 'src/test-setup.ts',
+    include: ['src/**/*.test.{ts,tsx}'],
+    coverage: {
+      provider: 'v8',
+      include: ['src/**'],
+      exclude: ['src/api/schema.d.ts', 'src/main.tsx', 'src/test/**', 'src/test-setup.ts'],
+      thresholds: { lines: 80 },
+    },
+  },
+});
