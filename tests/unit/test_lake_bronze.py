@@ -105,6 +105,15 @@ def test_ranges_above_the_position_are_removed(tmp_path, records):
     assert len(records.list(bronze.KIND)) == 2
 
 
+def test_the_object_of_a_batch_is_found_while_its_commit_settles(tmp_path, records):
+    """The lake's position moves before the list does: an event that is stored has its place at once."""
+    (listed,) = store(records, tmp_path, batches(1, 4))
+    (settling,) = store(records, tmp_path, batches(5, 9), settle=False)
+    located = [bronze.locate(records, JOURNAL, seq) for seq in (4, 5, 9, 10)]
+    assert [file and file.path for file in located] == [listed.path, settling.path, settling.path, None]
+    assert bronze.locate(records, "another", 5) is None
+
+
 @pytest.mark.parametrize("position", [None, Position("0old", 9), Position(JOURNAL, 2)])
 def test_announced_objects_that_the_lake_does_not_cover_are_removed(tmp_path, records, position):
     """Guards mechanism 9: also when the crash came in the first commit of a new journal."""

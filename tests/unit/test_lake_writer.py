@@ -140,6 +140,7 @@ def test_a_crash_anywhere_loses_and_doubles_nothing(start, settings, records, mo
     assert again.commit(NOW) == at(8)
     assert users(settings) == sorted([f"u{seq}" for seq in range(1, 9)] * 3)
     assert bronze_events(settings, records) == 24
+    assert bronze.pending(records) == []
     for seq in range(1, 9):
         assert bronze.locate(records, JOURNAL, seq) is not None
 

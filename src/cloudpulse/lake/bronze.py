@@ -237,9 +237,11 @@ def listed(records: Records) -> list[BronzeFile]:
 
 
 def locate(records: Records, journal: str, seq: int) -> BronzeFile | None:
-    """The object that holds a batch."""
-    found = list_files(records, journal, after=seq - 1, limit=1)
-    return found[0] if found and found[0].first <= seq else None
+    """The object that holds a batch, also while its commit settles: the lake's position tells whether it counts."""
+    # What settles between the two reads is then seen at least once.
+    announced = [file for file in pending(records) if file.journal == journal and file.last >= seq]
+    found = [*list_files(records, journal, after=seq - 1, limit=1), *announced]
+    return next((file for file in found if file.first <= seq), None)
 
 
 def list_files(records: Records, journal: str, after: int, limit: int | None = None) -> list[BronzeFile]:
