@@ -1,0 +1,3 @@
+export default function AlarmsView() {
+  return <h2>Alarms</h2>;
+}

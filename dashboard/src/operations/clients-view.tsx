@@ -1,0 +1,3 @@
+export default function ClientsView() {
+  return <h2>Clients</h2>;
+}

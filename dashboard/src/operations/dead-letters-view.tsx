@@ -1,0 +1,3 @@
+export default function DeadLettersView() {
+  return <h2>Dead letters</h2>;
+}

@@ -1,0 +1,3 @@
+export default function HealthView() {
+  return <h2>Health</h2>;
+}

@@ -1,0 +1,3 @@
+export default function JobsView() {
+  return <h2>Jobs</h2>;
+}

@@ -1,0 +1,3 @@
+export default function LedgerView() {
+  return <h2>Ledger</h2>;
+}

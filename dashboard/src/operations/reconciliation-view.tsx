@@ -1,0 +1,3 @@
+export default function ReconciliationView() {
+  return <h2>Reconciliation</h2>;
+}

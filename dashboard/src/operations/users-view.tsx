@@ -1,0 +1,3 @@
+export default function UsersView() {
+  return <h2>Users</h2>;
+}

@@ -1,0 +1,3 @@
+export default function WriteKeysView() {
+  return <h2>Write keys</h2>;
+}
