@@ -1,10 +1,17 @@
 """The supervisor: one on a folder, starts the dead again, ends cleanly, reads settings again (guards mechanism 21)."""
 
+import json
 import random
 import subprocess
 from pathlib import Path
 
-from crash_harness import COMMAND, Load, Truth, check, make_events, running, until
+from crash_harness import COMMAND, Load, Server, Truth, check, make_events, running, until
+
+
+def told(server: Server) -> dict[str, int]:
+    """The processes by role, as ``server.json`` names them."""
+    pids: dict[str, int] = json.loads((server.data / "server.json").read_text())["pids"]
+    return pids
 
 
 def test_one_supervisor_holds_a_folder_and_starts_the_dead_again(tmp_path: Path) -> None:
@@ -20,6 +27,7 @@ def test_one_supervisor_holds_a_folder_and_starts_the_dead_again(tmp_path: Path)
             pid = server.child(role).pid
             server.kill(role)
             assert server.child(role).pid != pid
+            until(lambda role=role: told(server)[role] == server.child(role).pid, "server.json names the new process")
         with Load(server, truth, seed=10):
             until(lambda: len(truth.acknowledged) > 100, "events are accepted")
         check(server, truth)

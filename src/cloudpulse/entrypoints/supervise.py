@@ -61,10 +61,12 @@ class Child:
         self.process = subprocess.Popen(arguments, pass_fds=self._fds, env=environ, stdin=subprocess.DEVNULL)
         self._started_at = time.monotonic()
 
-    def look_after(self) -> None:
-        """Start the process again when it has ended, sooner after the first time than after the tenth."""
+    def look_after(self) -> bool:
+        """Start the process again when it has ended, sooner after the first time than after the tenth; tells whether it
+        was started now.
+        """
         if self.process is None or self.process.poll() is None:
-            return
+            return False
         now = time.monotonic()
         if not self._start_again_at:
             self._failures = 0 if now - self._started_at > STABLE_SECONDS else self._failures
@@ -75,6 +77,8 @@ class Child:
         elif now >= self._start_again_at:
             self._start_again_at = 0.0
             self.start()
+            return True
+        return False
 
     def stop(self, deadline: float) -> int:
         """Let the process drain, then end it; returns its exit code."""
@@ -116,6 +120,8 @@ class Supervisor:
         self.url = msgspec.structs.replace(self.settings, public_url="").url
         self._stop = threading.Event()
         self._reload = threading.Event()
+        self._is_announced = threading.Event()
+        self._server_file = threading.Lock()
         fds = (self._listener.fileno(), lifeline, self._lock.fileno())
         self.children = [Child(role, self.settings, fds) for role in ("pipeline", "api")]
 
@@ -137,7 +143,8 @@ class Supervisor:
         threading.Thread(target=self._announce, args=(on_ready,), daemon=True).start()
         while not self._stop.wait(0.05):
             for child in self.children:
-                child.look_after()
+                if child.look_after() and self._is_announced.is_set():
+                    self._write_server_file()
             if self._reload.is_set():
                 self._reload.clear()
                 self._renew()
@@ -146,6 +153,7 @@ class Supervisor:
     def _announce(self, on_ready: Callable[[str], None]) -> None:
         while not self._stop.is_set():
             if is_ready(self.url):
+                self._is_announced.set()
                 self._write_server_file()
                 on_ready(self.url)
                 return
@@ -176,6 +184,10 @@ class Supervisor:
         return 0 if all(code == 0 for code in codes) else 1
 
     def _write_server_file(self) -> None:
+        with self._server_file:
+            self._write_pids()
+
+    def _write_pids(self) -> None:
         pids = {child.role: child.process.pid for child in self.children if child.process}
         content = {"url": self.url, "pids": {"supervisor": os.getpid(), **pids}, "started_at": time.time()}
         temporary = self._folder / (SERVER_FILE + ".new")
