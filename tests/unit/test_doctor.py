@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 import os
+import subprocess
 from importlib import metadata
 from types import SimpleNamespace
 
@@ -76,6 +77,26 @@ def test_a_server_that_does_not_answer_is_a_failure(data):
         code, states = run(data)
     assert (code, states["server"]) == (1, "fail")
     assert run(data)[1]["server"] == "warn"
+
+
+def test_a_server_whose_process_has_just_died_is_looked_at(data):
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    (data / "server.json").write_text(json.dumps({"url": "http://127.0.0.1:9", "pids": {"api": gone.pid}}))
+    with hold(data):
+        assert run(data)[1].keys() >= {"open files", "server"}
+
+
+def test_events_that_come_while_it_looks_are_not_of_the_future(data, monkeypatch):
+    clock, examine = [wiring.utc_now()], keeping.examine
+
+    def slowly(*arguments):
+        clock[0] += dt.timedelta(minutes=1)
+        return examine(*arguments)._replace(newest=clock[0])
+
+    monkeypatch.setattr(wiring, "utc_now", lambda: clock[0])
+    monkeypatch.setattr(keeping, "examine", slowly)
+    assert run(data)[1]["clock"] == "ok"
 
 
 def test_each_line_says_what_it_is_about(data):

@@ -6,6 +6,7 @@ import re
 import resource
 import shutil
 import sys
+from contextlib import suppress
 from importlib import metadata
 from ipaddress import ip_address
 from pathlib import Path
@@ -164,12 +165,11 @@ def backup(data: Path, now: dt.datetime) -> Check:
 
 
 def open_files(settings: Settings, pid: int | None) -> Check:
-    """How many files the server may open; without one, this process."""
-    soft = (
-        resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-        if pid is None
-        else resource.prlimit(pid, resource.RLIMIT_NOFILE)[0]
-    )
+    """How many files the server may open; without one that can be asked, this process."""
+    soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if pid is not None:
+        with suppress(ProcessLookupError, PermissionError):  # it has just died, or belongs to another user
+            soft = resource.prlimit(pid, resource.RLIMIT_NOFILE)[0]
     if soft != resource.RLIM_INFINITY and soft < settings.max_connections + SPARE_FILES:
         needed = settings.max_connections + SPARE_FILES
         return Check(

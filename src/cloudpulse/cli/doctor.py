@@ -70,7 +70,7 @@ def _of_stores(settings: Settings) -> Iterator[Check]:
     except CloudPulseError as exc:
         yield Check("stores", "fail", exc.detail)
         return
-    yield checks.clock(now, stores.newest)
+    yield checks.clock(wiring.utc_now(), stores.newest)  # events have come since ``now``
     yield checks.disk(settings, stores.growth_bytes)
     yield checks.tier(settings.tier_folder, stores.tier_hindrance)
     yield checks.dead_letters(stores.dead_lettered)
