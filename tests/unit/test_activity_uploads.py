@@ -198,6 +198,12 @@ def test_what_is_somebodys_is_blanked_and_all_others_keep_their_index(uploads):
     assert uploads.erase(lambda item: b"ada" in item, NOW) == 0
 
 
+def test_a_blank_is_nobodys(uploads):
+    """The record of the next erasure counts what that one has removed, also when it takes what nobody can read."""
+    uploads.keep("activity-1", "json", [json.dumps([event(user_id="ada")]).encode()], NOW)
+    assert [uploads.erase(lambda item: True, NOW) for _ in range(2)] == [1, 0]
+
+
 def test_what_a_crash_has_left_goes_when_somebody_is_erased(uploads, tmp_path):
     folder = (tmp_path / uploads.keep("activity-1", "json", [b"{}"], NOW).path).parent
     for name, age in ((".old.tmp", 3600), (".new.tmp", 1)):

@@ -22,6 +22,8 @@ from cloudpulse.settings import Settings
 FOLDER = "ingest"
 READ_BYTES = 1 << 20
 LEFT_SECONDS = 600
+BLANK = b"null"
+"""What stands in an array for an event that was erased."""
 _DAY = "yyyy=%Y/mm=%m/dd=%d"
 
 
@@ -119,7 +121,11 @@ class Uploads:
 
     def _erase_in(self, path: str, is_theirs: Callable[[bytes], bool]) -> int:
         kind: Format = "ndjson" if path.endswith(".ndjson.zst") else "json"
-        found = [index for index, item in self._items(path, kind) if not isinstance(item, bytes) or is_theirs(item)]
+        found = [
+            index
+            for index, item in self._items(path, kind)
+            if not isinstance(item, bytes) or (item != BLANK and is_theirs(item))
+        ]
         if found:
             # The next erasure, too, must see that it was kept before.
             kept_at = (self._data / path).stat().st_mtime_ns
@@ -138,7 +144,7 @@ class Uploads:
     def _blanked(self, path: str, kind: Format, gone: frozenset[int]) -> Iterator[bytes]:
         kept = ((index, item) for index, item in self._items(path, kind) if isinstance(item, bytes))
         if kind == "json":
-            yield b"[%s]" % b",".join(b"null" if index in gone else item for index, item in kept)
+            yield b"[%s]" % b",".join(BLANK if index in gone else item for index, item in kept)
             return
         line = 0
         for index, item in kept:
