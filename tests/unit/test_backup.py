@@ -180,6 +180,13 @@ def test_a_backup_never_touches_what_is_none(world, tmp_path):
         world.take.run(world.settings.data / "backup", NOW)
 
 
+@pytest.mark.parametrize("name", ["file", "file/below"])
+def test_a_backup_whose_folder_cannot_be_had_is_refused(world, tmp_path, name):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(UserError, match="cannot be written: Not a directory"):
+        world.take.run(tmp_path / name, NOW)
+
+
 def test_two_backups_are_not_written_to_one_folder_at_once(world, tmp_path):
     vault = Vault(tmp_path / "backup")
     with vault.writing(), pytest.raises(DataFolderBusy):

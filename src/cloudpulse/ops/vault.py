@@ -63,12 +63,13 @@ class Vault:
     def writing(self) -> Iterator[None]:
         """Have the folder for oneself; it is made where it is missing, and cleared of what a crash left.
 
-        Raises ``UserError`` for one that holds something else, ``DataFolderBusy`` while another backup is written.
+        Raises ``UserError`` for one that holds something else or cannot be had, ``DataFolderBusy`` while another backup
+        is written.
         """
-        if self.folder.exists() and any(self.folder.iterdir()) and not (self.folder / OBJECTS).is_dir():
-            raise UserError(f"{self.folder} holds something that is no backup: name an empty folder.")
-        make_directory(self.folder / OBJECTS)
-        self.folder.chmod(0o700)  # secrets are among the files
+        try:
+            self._make()
+        except OSError as exc:
+            raise UserError(f"{self.folder} cannot be written: {exc.strerror}. Name another folder.") from exc
         handle = os.open(self.folder / OBJECTS, os.O_RDONLY)
         try:
             _lock(handle, self.folder)
@@ -79,6 +80,12 @@ class Vault:
             yield
         finally:
             os.close(handle)
+
+    def _make(self) -> None:
+        if self.folder.exists() and any(self.folder.iterdir()) and not (self.folder / OBJECTS).is_dir():
+            raise UserError(f"{self.folder} holds something that is no backup: name an empty folder.")
+        make_directory(self.folder / OBJECTS)
+        self.folder.chmod(0o700)  # secrets are among the files
 
     def manifest(self) -> Manifest:
         """What the backup holds; raises ``NotFound`` or ``Damaged``."""
