@@ -196,6 +196,14 @@ def test_a_body_that_is_no_batch(body, code):
     assert (raised.value.code, raised.value.status) == (code, 400)
 
 
+@pytest.mark.parametrize("body", [BASE, [BASE]])
+def test_a_body_that_is_an_event_or_an_array_is_told_the_form_of_a_batch(body):
+    with pytest.raises(InvalidBody) as raised:
+        parse_batch(json.dumps(body).encode(), 100)
+    assert '{"events": […]}' in raised.value.detail
+    assert "known are" not in raised.value.detail
+
+
 @pytest.mark.parametrize("body", [b"", b"\n\n", b" \n"])
 def test_lines_without_an_event(body):
     with pytest.raises(InvalidBody) as raised:
@@ -252,6 +260,12 @@ def test_a_small_form_with_a_fault(fields, code):
     with pytest.raises(InvalidBody) as raised:
         parse_small(json.dumps({"source": "api", "event_type": "click"} | fields).encode())
     assert raised.value.code == code
+
+
+@pytest.mark.parametrize("body", [{"source": "api", "event_type": "click", "session_id": "s"}, []])
+def test_the_small_form_is_told_to_whom_sends_another(body):
+    with pytest.raises(InvalidBody, match="belong into meta"):
+        parse_small(json.dumps(body).encode())
 
 
 TEN_MB = 10 << 20

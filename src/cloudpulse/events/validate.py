@@ -60,6 +60,10 @@ class _RawBody(msgspec.Struct, forbid_unknown_fields=True):
     events: list[msgspec.Raw]
 
 
+BATCH_FORM = 'Send {"events": […]}, a single event too; or NDJSON as application/x-ndjson.'
+SMALL_FORM = "Known are source, event_type and meta; your own values belong into meta."
+
+
 class SmallEvent(msgspec.Struct, forbid_unknown_fields=True):
     """The small form: a type in any spelling, and free ``meta``."""
 
@@ -90,7 +94,7 @@ def parse_batch(body: bytes, max_events: int) -> Parsed:
     try:
         events = _decode_body(body).events
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-        raws = _read(_decode_raw_body, body).events
+        raws = _read(_decode_raw_body, body, BATCH_FORM).events
         _check_count(len(raws), max_events)
         return _each(raws)
     _check_count(len(events), max_events)
@@ -116,7 +120,7 @@ def parse_lines(body: bytes, max_events: int) -> Parsed:
 def parse_small(body: bytes) -> SmallEvent:
     """The small form in ``body``; raises ``InvalidBody`` or ``TooLarge``."""
     check_values(body)
-    small = _read(_decode_small, body)
+    small = _read(_decode_small, body, SMALL_FORM)
     if not small.event_type.strip():
         raise InvalidBody("missing_field", "event_type is empty: name what happened, for example page_view.")
     return small
@@ -205,12 +209,18 @@ def _each(raws: Iterable[bytes | msgspec.Raw]) -> Parsed:
     return events, rejections
 
 
-def _read(decode: Callable[[bytes], T], body: bytes) -> T:
+def _read(decode: Callable[[bytes], T], body: bytes, form: str) -> T:
+    """The body, which must have this ``form``: the rules of an event, which ``explain`` knows, are others."""
     try:
         return decode(body)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as exc:
         invalid = explain(exc)
-        raise InvalidBody(invalid.code, invalid.message) from exc
+        message = invalid.message
+        if invalid.code == "unknown_field":
+            message = f"{invalid.field} is not a field here. {form}"
+        elif invalid.code == "invalid_type" and invalid.field is None:
+            message = f"The body is no JSON object. {form}"
+        raise InvalidBody(invalid.code, message) from exc
 
 
 def check_values(body: bytes) -> None:
