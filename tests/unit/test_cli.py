@@ -244,13 +244,14 @@ def test_realtime_prints_what_happens(run, server):
 
 def test_status_tells_readiness_lags_and_counts(run, server):
     server.answers["/v1/ledger"] = {"ledger": {"accepted": 5, "stored": 5}}
-    server.answers["/metrics"] = "# HELP x\ncloudpulse_lake_lag_batches 3.0\ncloudpulse_events_accepted_total 9.0\n"
+    server.answers["/metrics"] = "# HELP x\ncloudpulse_lake_lag_batches 3000.0\ncloudpulse_events_accepted_total 9.0\n"
     result = run("status", "--json")
     state = json.loads(result.stdout)
-    assert (result.exit_code, state["ready"], state["gauges"]) == (0, True, {"lake_lag_batches": 3.0})
+    assert (result.exit_code, state["ready"], state["gauges"]) == (0, True, {"lake_lag_batches": 3000.0})
     server.script = [(503, {}, {"detail": "The lake stands still."})]
     result = run("status")
     assert (result.exit_code, "not ready: The lake stands still." in result.stdout) == (1, True)
+    assert "lake lag batches  3,000\n" in result.stdout
 
 
 REPORT = {"ok": True, "deep": True, "ledger": {"accepted": 5, "stored": 5}, "gaps": []}

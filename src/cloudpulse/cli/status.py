@@ -62,4 +62,9 @@ def _show(state: dict[str, Any]) -> None:
     if "pids" in state:
         out.print(" · ".join(f"{role} {pid}" for role, pid in state["pids"].items()), highlight=False)
     out.print(table([{"name": f"events {place}", "value": events} for place, events in state["counts"].items()]))
-    out.print(table([{"name": name.replace("_", " "), "value": value} for name, value in state["gauges"].items()]))
+    out.print(table([_gauge(name, value) for name, value in state["gauges"].items()]))
+
+
+def _gauge(name: str, value: float) -> dict[str, Any]:
+    """A row; Prometheus knows no whole numbers, people do."""
+    return {"name": name.replace("_", " "), "value": int(value) if value.is_integer() else value}
