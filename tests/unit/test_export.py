@@ -206,8 +206,10 @@ def test_the_standard_output_gets_the_events_and_nothing_else(run):
     assert run("--format", "xml", "x").exit_code == 2
 
 
-def test_a_folder_that_cannot_be_written_is_a_sentence(run, tmp_path):
-    done = run("--format", "csv", tmp_path / "none" / "out.csv")
+@pytest.mark.parametrize("folder", ["none", "file"])
+def test_a_folder_that_cannot_be_written_is_a_sentence(run, tmp_path, folder):
+    (tmp_path / "file").write_text("x")
+    done = run("--format", "csv", tmp_path / folder / "out.csv")
     assert (done.exit_code, "cannot be written" in done.stderr) == (1, True)
 
 

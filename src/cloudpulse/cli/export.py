@@ -6,6 +6,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import IO, Annotated, Literal
@@ -74,5 +75,6 @@ def _to_file(write: Write, out: Path, force: bool) -> int:
     except OSError as exc:
         raise StoreError(f"{out} cannot be written: {exc.strerror}.") from exc
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(NotADirectoryError):  # which is why nothing was written
+            temporary.unlink(missing_ok=True)
     return events
