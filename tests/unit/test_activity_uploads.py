@@ -82,7 +82,7 @@ def test_deep_and_large_events_are_set_aside():
 
 @pytest.mark.parametrize("body", [b"", b"rubbish", b"5", b'"text"', b"[", b"[1", b"\xff", b"[" * 100_000])
 def test_json_that_cannot_be_read_as_a_whole(body):
-    with pytest.raises(UserError):
+    with pytest.raises(UserError, match="application/x-ndjson"):
         read(body)
 
 

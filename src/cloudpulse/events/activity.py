@@ -113,7 +113,10 @@ def _elements(stream: BinaryIO, max_bytes: int) -> Iterator[Item]:
     try:
         found = msgspec.json.decode(body, type=list[msgspec.Raw] | dict[str, msgspec.Raw])
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as exc:
-        raise UserError("The upload is neither a JSON object nor an array; NDJSON must be called so.") from exc
+        raise UserError(
+            "The upload is neither a JSON object nor an array. Send NDJSON as application/x-ndjson, or name its file "
+            "*.ndjson."
+        ) from exc
     yield from enumerate(map(bytes, found)) if isinstance(found, list) else [(0, body)]
 
 
