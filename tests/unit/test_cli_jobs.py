@@ -53,6 +53,13 @@ def test_a_run_that_fails_is_one_sentence(run, server):
     assert (done.exit_code, done.stderr) == (1, "cloudpulse: summarise failed: The disk is full.\\x1b[2J\n")
 
 
+@pytest.mark.parametrize("name", ["replay", "erase"])
+def test_a_job_with_a_command_of_its_own_names_it(run, server, name):
+    done = run("run", name)
+    assert (done.exit_code, server.paths) == (2, [])
+    assert f"use `cloudpulse {name}`" in done.stderr
+
+
 def test_a_run_as_json(run, server):
     server.script = [(202, {}, RUN), (202, {}, FAILED)]
     assert json.loads(run("run", "summarise", "--json").stdout) == RUN

@@ -12,6 +12,9 @@ from cloudpulse.settings import load
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The job's name.")]
 
+OWN_COMMANDS = ("replay", "erase")
+"""Jobs that must be told of what."""
+
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="See and run the jobs.")
 
 
@@ -25,6 +28,8 @@ def list_(as_json: AsJson = False, data: Data = None, url: Url = None, token: To
 @app.command()
 def run(name: Name, as_json: AsJson = False, data: Data = None, url: Url = None, token: Token = None) -> None:
     """Run a job now and wait for its end; exit 1 when it fails. Ctrl-C ends the waiting, not the job."""
+    if name in OWN_COMMANDS:
+        raise typer.BadParameter(f"use `cloudpulse {name}`.", param_hint="NAME")
     with connect(load({"data": data}), url, token) as server:
         done = run_to_end(server, name)
     if as_json:
