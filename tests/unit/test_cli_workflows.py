@@ -116,6 +116,8 @@ def test_the_list(run, server):
     assert [line.split()[3:6] for line in lines[2:]] == [["done", "write", "1"], ["waiting", "ingest", "1"]]
     assert server.paths == ["/v1/workflows?limit=20&status=failed"]
     assert json.loads(run("list", "--json").stdout)[0]["id"] == "activity-1"
+    server.answers["/v1/workflows"] = {"executions": []}
+    assert (run("list").stdout, json.loads(run("list", "--json").stdout)) == ("There are none.\n", [])
 
 
 def test_one_execution_step_by_step(run, server):

@@ -58,6 +58,8 @@ def print_list(rows: list[dict[str, Any]], as_json: bool, row: Callable[[dict[st
     """Print what there is: as JSON, or as a table of what ``row`` makes of each."""
     if as_json:
         print_json(rows)
+    elif not rows:
+        typer.echo("There are none.")
     else:
         console().print(table([row(one) for one in rows]))
 
