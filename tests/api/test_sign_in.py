@@ -234,6 +234,12 @@ def test_other_groups_count_from_the_next_refresh(http, services, bearer, ada):
     assert [entry for entry in audited(services) if "sign" not in entry[1]] == [changed] * 2
 
 
+def test_a_field_that_the_body_lacks_is_told_of_the_body(http, bearer, ada):
+    answer = http.patch(f"/v1/users/{ada.user_id}", json={}, headers=bearer("admin")).json()
+    assert [error["field"] for error in answer["errors"]] == ["body"]
+    assert answer["detail"].startswith("body: ")
+
+
 @pytest.mark.parametrize("body", [{}, {"groups": ["root"]}, {"groups": "admin"}, {"email": "b@x"}])
 def test_a_bad_change_of_a_user_is_refused(http, services, bearer, ada, body):
     answer = http.patch(f"/v1/users/{ada.user_id}", json=body, headers=bearer("admin"))

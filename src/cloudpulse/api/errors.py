@@ -142,4 +142,10 @@ def _field_errors(exc: ValidationException) -> tuple[FieldError, ...]:
     if missing := _MISSING.match(exc.detail):
         return (FieldError(field=missing[1], message="is required"),)
     entries = [entry for entry in exc.extra or () if isinstance(entry, dict)]
-    return tuple(FieldError(field=str(entry.get("key", "")), message=str(entry["message"])) for entry in entries)
+    return tuple(FieldError(field=_field(entry), message=str(entry["message"])) for entry in entries)
+
+
+def _field(entry: dict[str, Any]) -> str:
+    """Litestar calls the body as a whole after the argument that takes it."""
+    name = str(entry.get("key", ""))
+    return "body" if name == "data" else name
