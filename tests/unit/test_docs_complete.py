@@ -13,9 +13,11 @@ from litestar.routes import HTTPRoute
 from cloudpulse.api.app import create_app
 from cloudpulse.api.guards import ScopeGuard
 from cloudpulse.cli.main import app as cli
+from cloudpulse.lake.tables import SILVER
 from cloudpulse.ops.alarm_table import ALARMS
 from cloudpulse.ops.alarms import shown
 from cloudpulse.ops.jobs import JOBS
+from cloudpulse.serving.relations import RAW_COLUMNS, SUMMARY_COLUMNS
 from cloudpulse.settings import AlarmName, Settings
 
 ROOT = Path(__file__).parents[2]
@@ -63,6 +65,16 @@ def test_every_route_is_documented_with_its_scope():
                 routes |= {(f"`{method} {path}`", " ".join(scopes)) for method in handler.http_methods - {"OPTIONS"}}
     assert routes
     assert {(row[0], row[1]) for row in rows("api.md") if "/" in row[0]} == routes
+
+
+@pytest.mark.parametrize(
+    ("relation", "columns"),
+    [("events", SILVER.names), ("raw_events", RAW_COLUMNS), ("daily_summaries", SUMMARY_COLUMNS)],
+)
+def test_every_column_of_sql_is_documented(relation, columns):
+    section = (ROOT / "docs" / "api.md").read_text().split("\n## SQL\n")[1].split("\n## ")[0]
+    item = section.split(f"\n- `{relation}`: ")[1].split("\n- ")[0]
+    assert [name for name in columns if f"`{name}`" not in item] == []
 
 
 def commands(command, path: str = "cloudpulse") -> set[str]:
