@@ -2,6 +2,7 @@ import { ConfirmButton } from '../ui/confirm-button';
 import { type Column, DataTable } from '../ui/data-table';
 import { Moment } from '../ui/moment';
 import { QueryView } from '../ui/query-view';
+import { CodeBlock } from './code-block';
 import { RunBadge } from './run-badge';
 import { type Execution, facts, type StepRun, took } from './runs';
 import { useExecution } from './use-execution';
@@ -37,7 +38,7 @@ export function ExecutionDetail({ id }: { id: string }) {
             columns={COLUMNS}
             rows={execution.steps}
             rowKey={(step) => step.name}
-            details={(step) => <pre className="json mono">{JSON.stringify(step, null, 2)}</pre>}
+            details={(step) => <CodeBlock label="Step" text={JSON.stringify(step, null, 2)} />}
           />
         </>
       )}

@@ -2,6 +2,7 @@ import { type Column, DataTable } from '../ui/data-table';
 import { formatDuration } from '../ui/format';
 import { Moment } from '../ui/moment';
 import { QueryView } from '../ui/query-view';
+import { CodeBlock } from './code-block';
 import { RunBadge } from './run-badge';
 import { facts, type JobRun } from './runs';
 import { MOST_RUNS, useJobHistory } from './use-job-history';
@@ -36,7 +37,7 @@ export function JobHistory({ name }: { name: string }) {
           rows={runs}
           rowKey={(run) => run.id}
           empty="It has not run yet."
-          details={(run) => <pre className="json mono">{JSON.stringify(run, null, 2)}</pre>}
+          details={(run) => <CodeBlock label="Run" text={JSON.stringify(run, null, 2)} />}
         />
       )}
     </QueryView>

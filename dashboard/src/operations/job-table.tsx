@@ -24,7 +24,7 @@ export function JobTable({ jobs, onOpen }: Props) {
       header: 'Job',
       cell: ({ name, what }) => (
         <div className="wide-cell">
-          {name}
+          <strong>{name}</strong>
           <div className="muted">{what}</div>
         </div>
       ),
@@ -73,7 +73,7 @@ function LastRun({ job: { last_run } }: { job: JobState }) {
 
 function Result({ job: { last_run } }: { job: JobState }) {
   if (last_run?.error) return <div className="wide-cell failure">{last_run.error}</div>;
-  return <div className="wide-cell muted">{facts(last_run?.result) || '–'}</div>;
+  return last_run?.result ? <div className="wide-cell muted">{facts(last_run.result)}</div> : '–';
 }
 
 function Actions({ job: { name, what }, onOpen }: { job: JobState; onOpen: Props['onOpen'] }) {
@@ -81,7 +81,7 @@ function Actions({ job: { name, what }, onOpen }: { job: JobState; onOpen: Props
   const command = COMMANDS[name];
   const run = async () => onOpen(name, (await runJob.mutateAsync(name)).id);
   return (
-    <div className="row">
+    <div className="row actions">
       {command ? (
         <span className="muted">
           by <code>{command}</code>
