@@ -19,7 +19,7 @@ export function FollowedRun({ name, runId }: { name: string; runId: string }) {
 }
 
 function Progress({ run: { status, requested_at, started_at, seconds, result, error } }: { run: JobRun }) {
-  const took = seconds == null ? '' : ` It took ${formatDuration(seconds)}.`;
+  const took = seconds == null ? '' : `It took ${formatDuration(seconds)}.`;
   switch (status) {
     case 'waiting':
       return (
@@ -32,14 +32,13 @@ function Progress({ run: { status, requested_at, started_at, seconds, result, er
     case 'done':
       return (
         <span>
-          Done.{took} {facts(result)}
+          {took} {facts(result)}
         </span>
       );
     case 'failed':
       return (
         <span className="failure">
-          {error}
-          {took}
+          {error} {took}
         </span>
       );
   }

@@ -32,10 +32,18 @@ export function JobTable({ jobs, onOpen }: Props) {
     {
       key: 'next',
       header: 'Runs next',
-      cell: ({ cron, next_run_at }) => (
+      cell: ({ name, cron, next_run_at }) => (
         <>
           {next_run_at ? <Ago at={next_run_at} /> : '–'}
-          <div className="muted">{schedule(cron)}</div>
+          <div className="muted">
+            {schedule(cron)}
+            {COMMANDS[name] && (
+              <>
+                {' by '}
+                <code>{COMMANDS[name]}</code>
+              </>
+            )}
+          </div>
         </>
       ),
     },
@@ -78,15 +86,10 @@ function Result({ job: { last_run } }: { job: JobState }) {
 
 function Actions({ job: { name, what }, onOpen }: { job: JobState; onOpen: Props['onOpen'] }) {
   const runJob = useRunJob();
-  const command = COMMANDS[name];
   const run = async () => onOpen(name, (await runJob.mutateAsync(name)).id);
   return (
     <div className="row actions">
-      {command ? (
-        <span className="muted">
-          by <code>{command}</code>
-        </span>
-      ) : (
+      {!COMMANDS[name] && (
         <ConfirmButton label="Run now" title={`Run ${name} now?`} action={run}>
           {what} It runs as soon as those before it have ended, and may be run at any time.
         </ConfirmButton>

@@ -15,7 +15,7 @@ export type Consumer = 'speed' | 'lake';
 export const CONSUMERS: Readonly<Record<Consumer, string>> = { speed: 'Live counters', lake: 'Lake' };
 
 const OUTCOMES: Readonly<Record<Outcome, string>> = {
-  redriven: 'tried again',
+  redriven: 'given back to be tried again',
   purged: 'purged before',
   expired: 'too old to be tried again',
   unknown: 'not there any more',

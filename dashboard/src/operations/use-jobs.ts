@@ -4,7 +4,7 @@ import { useApi } from '../api/use-api';
 import { hasEnded } from './runs';
 
 const POLL_MS = 10_000;
-const FAST_MS = 2_000;
+const FAST_MS = 1_000;
 
 /** All jobs, when each runs next, and how it ran last. */
 export function useJobs() {

@@ -4,7 +4,7 @@ import { useApi } from '../api/use-api';
 import { hasEnded, type RunStatus } from './runs';
 
 const POLL_MS = 10_000;
-const FAST_MS = 2_000;
+const FAST_MS = 1_000;
 export const MOST_EXECUTIONS = 50;
 
 /** The newest executions of workflows, of one status or all. */
