@@ -13,9 +13,9 @@ interface Props {
 /** Executions, the newest first. */
 export function ExecutionTable({ executions, onOpen }: Props) {
   const columns: Column<Execution>[] = [
+    { key: 'status', header: 'Status', cell: (execution) => <RunBadge status={execution.status} /> },
     { key: 'requested', header: 'Begun', cell: (execution) => <Moment at={execution.requested_at} /> },
     { key: 'workflow', header: 'Workflow', cell: (execution) => execution.workflow },
-    { key: 'status', header: 'Status', cell: (execution) => <RunBadge status={execution.status} /> },
     { key: 'steps', header: 'Steps', cell: stepsDone },
     { key: 'took', header: 'Took', cell: (execution) => took(execution.requested_at, execution.finished_at) },
     { key: 'error', header: 'Error', cell: ({ error }) => <div className="wide-cell failure">{error}</div> },

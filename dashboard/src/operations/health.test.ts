@@ -39,6 +39,28 @@ test('rows have the time of their step, null where nothing ran, and their scale'
   expect(healthRows(HISTORY, [{ key: 'nothing', label: '', color: '' }])).toEqual([]);
 });
 
+test('of many steps several stand in one row: the worst, or the mean of a rate', () => {
+  const steps = (value: (step: number) => number | null) => Array.from({ length: 1_440 }, (_, step) => value(step));
+  const history = {
+    ...HISTORY,
+    series: {
+      lake_lag_seconds: steps((step) => step),
+      free_bytes: steps((step) => step),
+      events_per_second: steps((step) => (step < 1_436 ? step : null)),
+    },
+  };
+  const rows = healthRows(
+    history,
+    Object.keys(history.series).map((key) => ({ key, label: key, color: '' })),
+  );
+  expect(rows).toHaveLength(360);
+  expect(rows[1]).toEqual({
+    at: '2026-03-09T14:28:00.000Z',
+    values: { lake_lag_seconds: 7, free_bytes: 4, events_per_second: 5.5 },
+  });
+  expect(rows.at(-1)?.values.events_per_second).toBeNull();
+});
+
 test('the newest value is not an old one', () => {
   expect(newest(HISTORY, 'free_bytes')).toBe(1e9);
   expect(newest({ ...HISTORY, series: { free_bytes: [1, null, null, null] } }, 'free_bytes')).toBeNull();

@@ -17,6 +17,9 @@ export interface Finding {
 
 /** The newest minutes may have nothing yet. */
 const RECENT_STEPS = 3;
+/** More than there are pixels only take time to draw. */
+const MOST_ROWS = 360;
+const RATE = /_per_(second|minute)$/;
 /** These say what readiness says. */
 const SAID_BY_READINESS: ReadonlySet<AlarmName> = new Set(['refusing', 'stalled']);
 
@@ -51,16 +54,28 @@ export function newest({ series }: HealthSeries, name: string): number | null {
   return series[name]?.slice(-RECENT_STEPS).findLast((value) => value !== null) ?? null;
 }
 
-/** Rows of a chart; `scale` is what each value is multiplied by. */
+/**
+ * Rows of a chart, at most `MOST_ROWS`: where there are more steps, a row stands for several. `scale` is what each value
+ * is multiplied by.
+ */
 export function healthRows(history: HealthSeries, series: readonly Series[], scale = 1): TimeRow[] {
   const start = Date.parse(history.start);
   const steps = Math.max(0, ...series.map(({ key }) => history.series[key]?.length ?? 0));
-  return Array.from({ length: steps }, (_, step) => ({
-    at: new Date(start + step * history.step_seconds * 1000).toISOString(),
-    values: Object.fromEntries(series.map(({ key }) => [key, scaled(history.series[key]?.[step] ?? null, scale)])),
-  }));
+  const width = Math.ceil(steps / MOST_ROWS) || 1;
+  return Array.from({ length: Math.ceil(steps / width) }, (_, row) => {
+    const first = row * width;
+    const value = (key: string) => standsFor(key, history.series[key]?.slice(first, first + width) ?? [], scale);
+    return {
+      at: new Date(start + first * history.step_seconds * 1000).toISOString(),
+      values: Object.fromEntries(series.map(({ key }) => [key, value(key)])),
+    };
+  });
 }
 
-function scaled(value: number | null, scale: number): number | null {
-  return value === null ? null : value * scale;
+/** The mean of rates, else the worst value; null where nothing ran. */
+function standsFor(key: string, values: readonly (number | null)[], scale: number): number | null {
+  const known = values.filter((value) => value !== null);
+  if (known.length === 0) return null;
+  if (RATE.test(key)) return (scale * known.reduce((sum, value) => sum + value, 0)) / known.length;
+  return scale * (key === 'free_bytes' ? Math.min(...known) : Math.max(...known));
 }

@@ -35,15 +35,12 @@ export function JobTable({ jobs, onOpen }: Props) {
       cell: ({ name, cron, next_run_at }) => (
         <>
           {next_run_at ? <Ago at={next_run_at} /> : '–'}
-          <div className="muted">
-            {schedule(cron)}
-            {COMMANDS[name] && (
-              <>
-                {' by '}
-                <code>{COMMANDS[name]}</code>
-              </>
-            )}
-          </div>
+          <div className="muted">{schedule(cron)}</div>
+          {COMMANDS[name] && (
+            <div className="muted">
+              by <code>{COMMANDS[name]}</code>
+            </div>
+          )}
         </>
       ),
     },

@@ -51,7 +51,7 @@ test('all jobs, those that fail first', async () => {
 
 test('a job that must be told about what is run by its command', async () => {
   await show();
-  expect(cells(rowOf('replay'))[1]).toBe('–when asked for by cloudpulse replay');
+  expect(cells(rowOf('replay'))[1]).toBe('–when asked forby cloudpulse replay');
   expect(within(rowOf('replay')).queryByRole('button', { name: 'Run now' })).toBeNull();
 });
 

@@ -40,8 +40,8 @@ function About({ detail: { letter, failed_at } }: { detail: Detail }) {
         <Moment at={letter.expires_at} />
       </Fact>
       <Fact name={`Failed ${letter.attempts} times, last at`}>
-        {failed_at.map((at) => (
-          <div key={at}>
+        {failed_at.map((at, index) => (
+          <div key={`${index} ${at}`}>
             <Moment at={at} />
           </div>
         ))}
