@@ -14,7 +14,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
   },
-  server: { proxy: { '/v1': SERVER, '/.well-known': SERVER } },
+  server: { proxy: { '/v1': SERVER, '/readyz': SERVER, '/.well-known': SERVER } },
   test: {
     environment: 'jsdom',
     globals: true,

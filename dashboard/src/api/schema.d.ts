@@ -108,6 +108,29 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/events/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Accepted events as server-sent events
+         * @description Each event as in `GET /v1/events`, as soon as it is accepted; resumes behind `Last-Event-ID`.
+         *
+         *     Whoever is too slow, or comes back too late, is told by a message `left_out` that events are missing. It ends with
+         *     its token: come back with another one.
+         */
+        get: operations["V1EventsStreamStreamEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/users/{user_id}/activity": {
         parameters: {
             query?: never;
@@ -359,7 +382,7 @@ export interface paths {
         };
         /**
          * The public keys of people's tokens
-         * @description The public keys of people's tokens.
+         * @description The public keys of people's tokens, and of records such as those of erasures.
          */
         get: operations["WellKnownJwksJsonShowKeys"];
         put?: never;
@@ -652,6 +675,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/reconciliation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How live counters
+         * @description How live counters, silver and ledger agreed, each time that they were compared.
+         */
+        get: operations["V1ReconciliationListReports"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/dlq": {
         parameters: {
             query?: never;
@@ -713,6 +756,48 @@ export interface paths {
          * @description Have letters tried again, each once, under the ids that their events have; or see whether that would succeed.
          */
         post: operations["V1DlqRedriveRedriveDeadLetters"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/erase": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Erase all events of one person or one session that were received so far
+         * @description Erase all events of one person or one session that were received so far, from every place that holds events.
+         *
+         *     Its `id` tells later what was removed; `subject` is a keyed hash, which is all that is kept.
+         */
+        post: operations["V1EraseRequestErasure"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/erase/{erasure_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One erasure
+         * @description One erasure: whether it is done, and then the signed record of what was removed.
+         */
+        get: operations["V1EraseErasureIdShowErasure"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -801,6 +886,70 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/workflows": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All workflows
+         * @description All workflows, and the newest executions, newest first.
+         */
+        get: operations["V1WorkflowsListWorkflows"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/workflows/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One execution
+         * @description One execution: its steps, their attempts, errors and times.
+         */
+        get: operations["V1WorkflowsNameShowExecution"];
+        put?: never;
+        /**
+         * Begin an execution with an event
+         * @description Begin an execution with an event, an array of events or NDJSON; it tells what became of them.
+         */
+        post: operations["V1WorkflowsNameStartWorkflow"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/workflows/{name}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take an execution that has failed up again
+         * @description Take an execution that has failed up again, from the step that failed; any other one is left as it is.
+         */
+        post: operations["V1WorkflowsNameRetryRetryExecution"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/summaries/{date}": {
         parameters: {
             query?: never;
@@ -813,6 +962,46 @@ export interface paths {
          * @description What happened on one day.
          */
         get: operations["V1SummariesDateShowSummary"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/alarms": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All alarms as they are now
+         * @description All alarms as they are now, and when which of them rang.
+         */
+        get: operations["V1AlarmsListAlarms"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/health/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lag
+         * @description Lag, backlog, disk and rates, minute by minute; beyond a day in steps of several minutes.
+         */
+        get: operations["V1HealthHistoryHealthHistory"];
         put?: never;
         post?: never;
         delete?: never;
@@ -885,6 +1074,24 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** AlarmState */
+        AlarmState: {
+            /** @enum {string} */
+            name: "dead_letters" | "job_failures" | "workflow_failures" | "stalled" | "restarts" | "speed_lag" | "lake_lag" | "speed_backlog" | "lake_backlog" | "refusing" | "journal_full" | "disk_free" | "failed_requests" | "refused_tokens" | "refused_sign_ins" | "rejects" | "throughput_drop" | "volume_jump" | "session_jump" | "error_jump" | "reconciliation" | "backup_age";
+            /** @enum {string} */
+            state: "ok" | "raised";
+            value: number | null;
+            threshold: number;
+            unit: string;
+            watches: string;
+            todo: string;
+            episode: components["schemas"]["Episode"] | null;
+        };
+        /** Alarms */
+        Alarms: {
+            alarms: components["schemas"]["AlarmState"][];
+            history: components["schemas"]["Episode"][];
+        };
         /** Bucket */
         Bucket: {
             bucket: string;
@@ -960,6 +1167,21 @@ export interface components {
                 [key: string]: components["schemas"]["Partition"];
             };
         };
+        /** Difference */
+        Difference: {
+            /** @enum {string} */
+            layer: "speed" | "batch";
+            /** @enum {string} */
+            kind: "lost" | "doubled" | "lost-sketch" | "dead-lettered";
+            minute?: string | null;
+            hour?: string | null;
+            app?: string | null;
+            event_type?: string | null;
+            expected: number;
+            found: number;
+            /** @default false */
+            repaired: boolean;
+        };
         /** Discovery */
         Discovery: {
             issuer: string;
@@ -1005,6 +1227,42 @@ export interface components {
              */
             scopes_supported: string[];
         };
+        /** Episode */
+        Episode: {
+            /** @enum {string} */
+            alarm: "dead_letters" | "job_failures" | "workflow_failures" | "stalled" | "restarts" | "speed_lag" | "lake_lag" | "speed_backlog" | "lake_backlog" | "refusing" | "journal_full" | "disk_free" | "failed_requests" | "refused_tokens" | "refused_sign_ins" | "rejects" | "throughput_drop" | "volume_jump" | "session_jump" | "error_jump" | "reconciliation" | "backup_age";
+            raised_at: string;
+            cleared_at?: string | null;
+            value: number;
+            threshold: number;
+            sentence: string;
+            window?: number | null;
+            last_window?: number | null;
+            /** @default false */
+            late: boolean;
+            /** @enum {null|string} */
+            judged?: "confirmed" | "withdrawn" | null;
+        };
+        /** EraseRequest */
+        EraseRequest: {
+            user_id?: string | null;
+            session_id?: string | null;
+        };
+        /** Erasure */
+        Erasure: {
+            id: string;
+            /** @enum {string} */
+            status: "waiting" | "running" | "done" | "failed";
+            /** @enum {string} */
+            kind: "user" | "session";
+            subject: string;
+            received_before: string;
+            error: string | null;
+            record: {
+                [key: string]: unknown;
+            } | null;
+            signature: string | null;
+        };
         /** ErrorEvent */
         ErrorEvent: {
             event_id: string;
@@ -1042,6 +1300,30 @@ export interface components {
             batch_id: string;
             attempts: number;
         };
+        /** Execution */
+        Execution: {
+            id: string;
+            workflow: string;
+            /** @enum {string} */
+            status: "waiting" | "running" | "done" | "failed";
+            requested_at: string;
+            finished_at?: string | null;
+            /** @default 0 */
+            retries: number;
+            steps: components["schemas"]["StepRun"][];
+            error?: string | null;
+        };
+        /** FileFault */
+        FileFault: {
+            /** @enum {string} */
+            store: "bronze" | "silver";
+            /** @enum {string} */
+            kind: "lost" | "altered";
+            path: string;
+            events: number;
+            /** @default false */
+            repaired: boolean;
+        };
         /** Group */
         Group: {
             fingerprint: string;
@@ -1056,6 +1338,14 @@ export interface components {
         Health: {
             /** @default ok */
             status: string;
+        };
+        /** HealthSeries */
+        HealthSeries: {
+            start: string;
+            step_seconds: number;
+            series: {
+                [key: string]: (number | null)[];
+            };
         };
         /** HourCount */
         HourCount: {
@@ -1141,6 +1431,8 @@ export interface components {
             journal: string;
             head: number;
             lake_position: number;
+            /** @default 0 */
+            unlisted: number;
         };
         /** Letter */
         Letter: {
@@ -1320,6 +1612,30 @@ export interface components {
             field: string | null;
             message: string;
         };
+        /** Report */
+        Report: {
+            at: string;
+            /** @enum {string} */
+            status: "ok" | "diverged" | "repaired";
+            journal: string;
+            lake: number;
+            speed: number;
+            minutes_from: string;
+            compared: {
+                [key: string]: number;
+            };
+            found: number;
+            left: number;
+            differences: components["schemas"]["Difference"][];
+            explained: components["schemas"]["Difference"][];
+            files: components["schemas"]["FileFault"][];
+            ledger_gaps: string[];
+            todo: string[];
+        };
+        /** ReportList */
+        ReportList: {
+            reports: components["schemas"]["Report"][];
+        };
         /** RotatedKey */
         RotatedKey: {
             key_id: string;
@@ -1391,9 +1707,9 @@ export interface components {
             scanned_bytes: number;
             /** @example 6764 */
             execution_ms: number;
-            /** @example 2020-03-20 */
+            /** @example 2020-03-21 */
             date_from?: string | null;
-            /** @example 2024-03-05 */
+            /** @example 2024-03-11 */
             date_to?: string | null;
             /**
              * @example [
@@ -1425,6 +1741,27 @@ export interface components {
         SqlRequest: {
             sql: string;
             limit?: number | null;
+        };
+        /** StepRun */
+        StepRun: {
+            name: string;
+            /**
+             * @default waiting
+             * @enum {string}
+             */
+            status: "waiting" | "running" | "done" | "failed";
+            /** @default 0 */
+            attempts: number;
+            started_at?: string | null;
+            finished_at?: string | null;
+            input?: {
+                [key: string]: unknown;
+            } | null;
+            output?: {
+                [key: string]: unknown;
+            } | null;
+            /** @default [] */
+            errors: string[];
         };
         /** Token */
         Token: {
@@ -1473,6 +1810,17 @@ export interface components {
              */
             groups: string[];
             password?: string | null;
+        };
+        /** Workflow */
+        Workflow: {
+            name: string;
+            what: string;
+            steps: string[];
+        };
+        /** WorkflowList */
+        WorkflowList: {
+            workflows: components["schemas"]["Workflow"][];
+            executions: components["schemas"]["Execution"][];
         };
         /** WriteKey */
         WriteKey: {
@@ -1661,6 +2009,17 @@ export interface components {
         };
         /** @description The request took too long to arrive. */
         TooSlow: {
+            headers: {
+                /** @description The id that was sent, or a new one. */
+                "X-Request-Id": string;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The request contradicts one that was made before. */
+        Conflict: {
             headers: {
                 /** @description The id that was sent, or a new one. */
                 "X-Request-Id": string;
@@ -2069,6 +2428,51 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            414: components["responses"]["UrlTooLong"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    V1EventsStreamStreamEvents: {
+        parameters: {
+            query?: {
+                /** @description Only events of this session. */
+                session_id?: string;
+                /** @description Only events of this user. */
+                user_id?: string;
+                /** @description Only events of this type. */
+                event_type?: "page_view" | "click" | "api_call" | "form_submit" | "error" | "custom";
+                /** @description Only events of this app. */
+                app?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Stream Response */
+            200: {
+                headers: {
+                    /** @description The id that was sent, or a new one. */
+                    "X-Request-Id": string;
+                    /** @description Requests a minute that a limited caller has. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests that are left to a limited caller. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until a limited caller has all requests again. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": unknown;
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             408: components["responses"]["TooSlow"];
             414: components["responses"]["UrlTooLong"];
             429: components["responses"]["TooManyRequests"];
@@ -3313,6 +3717,45 @@ export interface operations {
             504: components["responses"]["Timeout"];
         };
     };
+    V1ReconciliationListReports: {
+        parameters: {
+            query?: {
+                /** @description Reports at most. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    /** @description The id that was sent, or a new one. */
+                    "X-Request-Id": string;
+                    /** @description Requests a minute that a limited caller has. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests that are left to a limited caller. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until a limited caller has all requests again. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportList"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            408: components["responses"]["TooSlow"];
+            414: components["responses"]["UrlTooLong"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     V1DlqListDeadLetters: {
         parameters: {
             query?: {
@@ -3471,6 +3914,88 @@ export interface operations {
             413: components["responses"]["TooLarge"];
             414: components["responses"]["UrlTooLong"];
             415: components["responses"]["UnsupportedMedia"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    V1EraseRequestErasure: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EraseRequest"];
+            };
+        };
+        responses: {
+            /** @description Request accepted, processing continues off-line */
+            202: {
+                headers: {
+                    /** @description The id that was sent, or a new one. */
+                    "X-Request-Id": string;
+                    /** @description Requests a minute that a limited caller has. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests that are left to a limited caller. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until a limited caller has all requests again. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Erasure"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            408: components["responses"]["TooSlow"];
+            413: components["responses"]["TooLarge"];
+            414: components["responses"]["UrlTooLong"];
+            415: components["responses"]["UnsupportedMedia"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    V1EraseErasureIdShowErasure: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of an erasure. */
+                erasure_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    /** @description The id that was sent, or a new one. */
+                    "X-Request-Id": string;
+                    /** @description Requests a minute that a limited caller has. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests that are left to a limited caller. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until a limited caller has all requests again. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Erasure"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            414: components["responses"]["UrlTooLong"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["HeadersTooLarge"];
             503: components["responses"]["Unavailable"];
@@ -3645,6 +4170,177 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    V1WorkflowsListWorkflows: {
+        parameters: {
+            query?: {
+                /** @description Only executions of this one. */
+                workflow?: string;
+                /** @description Only executions in this status. */
+                status?: "waiting" | "running" | "done" | "failed";
+                /** @description Executions at most. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    /** @description The id that was sent, or a new one. */
+                    "X-Request-Id": string;
+                    /** @description Requests a minute that a limited caller has. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests that are left to a limited caller. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until a limited caller has all requests again. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkflowList"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            408: components["responses"]["TooSlow"];
+            414: components["responses"]["UrlTooLong"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    V1WorkflowsNameShowExecution: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of an execution. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    /** @description The id that was sent, or a new one. */
+                    "X-Request-Id": string;
+                    /** @description Requests a minute that a limited caller has. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests that are left to a limited caller. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until a limited caller has all requests again. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Execution"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            414: components["responses"]["UrlTooLong"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    V1WorkflowsNameStartWorkflow: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The workflow's name. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Event"][] | components["schemas"]["Event"];
+                "application/x-ndjson": components["schemas"]["Event"];
+            };
+        };
+        responses: {
+            /** @description Request accepted, processing continues off-line */
+            202: {
+                headers: {
+                    /** @description The id that was sent, or a new one. */
+                    "X-Request-Id": string;
+                    /** @description Requests a minute that a limited caller has. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests that are left to a limited caller. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until a limited caller has all requests again. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Execution"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            414: components["responses"]["UrlTooLong"];
+            415: components["responses"]["UnsupportedMedia"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    V1WorkflowsNameRetryRetryExecution: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of an execution. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request accepted, processing continues off-line */
+            202: {
+                headers: {
+                    /** @description The id that was sent, or a new one. */
+                    "X-Request-Id": string;
+                    /** @description Requests a minute that a limited caller has. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests that are left to a limited caller. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until a limited caller has all requests again. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Execution"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            414: components["responses"]["UrlTooLong"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     V1SummariesDateShowSummary: {
         parameters: {
             query?: never;
@@ -3678,6 +4374,84 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            414: components["responses"]["UrlTooLong"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    V1AlarmsListAlarms: {
+        parameters: {
+            query?: {
+                /** @description Episodes at most. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    /** @description The id that was sent, or a new one. */
+                    "X-Request-Id": string;
+                    /** @description Requests a minute that a limited caller has. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests that are left to a limited caller. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until a limited caller has all requests again. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Alarms"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            408: components["responses"]["TooSlow"];
+            414: components["responses"]["UrlTooLong"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    V1HealthHistoryHealthHistory: {
+        parameters: {
+            query?: {
+                /** @description How far back. */
+                hours?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    /** @description The id that was sent, or a new one. */
+                    "X-Request-Id": string;
+                    /** @description Requests a minute that a limited caller has. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests that are left to a limited caller. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until a limited caller has all requests again. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HealthSeries"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             408: components["responses"]["TooSlow"];
             414: components["responses"]["UrlTooLong"];
             429: components["responses"]["TooManyRequests"];

@@ -8,6 +8,7 @@ const VIEWS = [
   { path: 'health', title: 'Health', View: lazy(() => import('./health-view')) },
   { path: 'alarms', title: 'Alarms', View: lazy(() => import('./alarms-view')) },
   { path: 'jobs', title: 'Jobs', View: lazy(() => import('./jobs-view')) },
+  { path: 'workflows', title: 'Workflows', View: lazy(() => import('./workflows-view')) },
   { path: 'dead-letters', title: 'Dead letters', View: lazy(() => import('./dead-letters-view')) },
   { path: 'reconciliation', title: 'Reconciliation', View: lazy(() => import('./reconciliation-view')) },
   { path: 'ledger', title: 'Ledger', View: lazy(() => import('./ledger-view')) },

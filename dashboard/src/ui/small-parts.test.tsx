@@ -1,6 +1,7 @@
 import { render, screen, waitFor } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { EventTypeLabel } from '../events/event-type-label';
+import { Ago } from './ago';
 import { formatBytes, formatCompact, formatDuration, formatNumber, formatPercent } from './format';
 import { Moment } from './moment';
 import { SearchField } from './search-field';
@@ -26,6 +27,17 @@ test.each([
 test('a moment is in the zone of the visitor, and in UTC on hover', () => {
   render(<Moment at="2026-03-09T14:22:31.402Z" />);
   expect(screen.getByText(/2026/)).toHaveAttribute('title', '2026-03-09 14:22:31 UTC');
+});
+
+test.each([
+  [0, 'now'],
+  [-42, '42 s ago'],
+  [-65, '1 min ago'],
+  [7_810, 'in 2 h 10 min'],
+])('%s seconds from now: %s', (seconds, expected) => {
+  vi.useFakeTimers();
+  render(<Ago at={new Date(Date.now() + seconds * 1000).toISOString()} />);
+  expect(screen.getByText(expected)).toHaveAttribute('title', expect.stringContaining('UTC'));
 });
 
 test('a type that nobody knows keeps its name', () => {
