@@ -15,7 +15,7 @@ export function AddClient({ onSecret }: { onSecret: OnSecret }) {
       label="Add a client"
       title="Add a client"
       submitLabel="Add"
-      isPrimary
+      look="primary"
       onSubmit={async (form) => {
         const name = textOf(form, 'name');
         const made = await add({

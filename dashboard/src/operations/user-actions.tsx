@@ -15,7 +15,7 @@ export function AddUser({ onSecret }: { onSecret: OnSecret }) {
       label="Add a user"
       title="Add a user"
       submitLabel="Add"
-      isPrimary
+      look="primary"
       onSubmit={async (form) =>
         secretOf('The new user', await add({ email: textOf(form, 'email'), groups: choicesOf(form, 'groups') }))
       }

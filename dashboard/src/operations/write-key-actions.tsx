@@ -20,7 +20,7 @@ export function AddWriteKey({ onSecret }: { onSecret: OnSecret }) {
       label="Add a write key"
       title="Add a write key"
       submitLabel="Add"
-      isPrimary
+      look="primary"
       onSubmit={async (form) => {
         const name = textOf(form, 'name');
         const made = await add({ name, app: textOf(form, 'app'), ...changesOf(form) });

@@ -7,7 +7,8 @@ interface Props<Result> {
   label: string;
   title: string;
   submitLabel: string;
-  isPrimary?: boolean;
+  /** How much the button that opens it, and what it does, stand out. */
+  look?: 'primary' | 'danger';
   /** What is done with the form; when it fails, the form stays and says why, at the fields concerned. */
   onSubmit: (form: FormData) => Promise<Result>;
   /** Called once the form has closed. */
@@ -22,7 +23,7 @@ export function FormButton<Result>(props: Props<Result>) {
     <>
       <button
         type="button"
-        className={props.isPrimary ? 'button button-primary' : 'button'}
+        className={props.look ? `button button-${props.look}` : 'button'}
         aria-haspopup="dialog"
         onClick={() => setIsOpen(true)}
       >
@@ -64,7 +65,7 @@ function FormDialog<Result>(props: Props<Result> & { onClose: () => void }) {
             <button type="button" className="button" disabled={isBusy} onClick={close}>
               Cancel
             </button>
-            <button type="submit" className="button button-primary" disabled={isBusy}>
+            <button type="submit" className={`button button-${props.look ?? 'primary'}`} disabled={isBusy}>
               {isBusy ? 'Please wait …' : props.submitLabel}
             </button>
           </div>
