@@ -36,7 +36,11 @@ function columns(onOpen: (id: string) => void): Column<Begun>[] {
   return [
     { key: 'at', header: 'Asked for', cell: ({ at }) => <Moment at={at} /> },
     { key: 'kind', header: 'Of a', cell: ({ kind }) => kind },
-    { key: 'subject', header: 'Hash of the id', cell: ({ subject }) => <span className="mono">{subject}</span> },
+    {
+      key: 'subject',
+      header: 'Hash of the id',
+      cell: ({ subject }) => <span className="mono">{subject.slice(0, 12)} …</span>,
+    },
     {
       key: 'open',
       header: 'Record',
