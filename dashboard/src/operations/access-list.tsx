@@ -4,6 +4,7 @@ import { type Column, DataTable } from '../ui/data-table';
 import { QueryView } from '../ui/query-view';
 import { textParameter, useSearchState } from '../ui/use-search-state';
 import { type Secret, ShownOnce } from './shown-once';
+import './operations-table.css';
 
 const PARAMETERS = { sort: textParameter() };
 

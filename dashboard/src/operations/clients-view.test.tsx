@@ -1,5 +1,6 @@
 import { screen, waitFor, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
+import { enter } from '../test/enter';
 import { type FakeServer, fakeServer, problem } from '../test/fake-server';
 import { renderPage } from '../test/render-page';
 import ClientsView from './clients-view';
@@ -55,9 +56,9 @@ beforeEach(() => {
 test('a secret is shown once, and is nowhere after its dialog has closed', async () => {
   const { router, container } = await show();
   await press('Add a client');
-  await userEvent.type(screen.getByLabelText('Name'), ' blog ');
+  await enter('Name', ' blog ');
   await userEvent.click(screen.getByLabelText('events:read'));
-  await userEvent.type(screen.getByLabelText('Requests a minute'), '60');
+  await enter('Requests a minute', '60');
   await pressInDialog('Add');
   expect(await screen.findByLabelText('Client secret')).toHaveValue('s3cret');
   expect(screen.getByRole('dialog', { name: 'The client blog' })).toHaveTextContent('This is shown once.');
@@ -82,7 +83,7 @@ test('what the server refuses is said in the form', async () => {
   server.answers['POST /v1/clients'] = problem(400, 'invalid_parameter', 'name must have 1 to 128 characters.');
   await show();
   await press('Add a client');
-  await userEvent.type(screen.getByLabelText('Name'), 'x');
+  await enter('Name', 'x');
   await pressInDialog('Add');
   expect(await screen.findByRole('alert')).toHaveTextContent('name must have 1 to 128 characters.');
   server.answers['POST /v1/clients'] = problem(400, 'invalid_parameter', 'Wrong.', [

@@ -29,7 +29,7 @@ function columns(onSecret: OnSecret): Column<Client>[] {
       key: 'actions',
       header: 'Actions',
       cell: (client) => (
-        <div className="operations-actions">
+        <div className="row actions">
           <LimitClient client={client} />
           <RotateClient client={client} onSecret={onSecret} />
           <RemoveClient client={client} />

@@ -1,6 +1,7 @@
 import { download } from '../ui/download';
 import { Moment } from '../ui/moment';
 import { QueryView } from '../ui/query-view';
+import { CodeBlock } from './code-block';
 import { RunBadge } from './run-badge';
 import { type Erasure, useErasure } from './use-erasure';
 import './operations-table.css';
@@ -53,7 +54,7 @@ function Record({ erasure: { id, record, signature } }: { erasure: Erasure }) {
           Download, signed
         </button>
       </div>
-      <pre className="json mono">{JSON.stringify(record, null, 2)}</pre>
+      <CodeBlock label="Record of the erasure" text={JSON.stringify(record, null, 2)} />
     </>
   );
 }

@@ -1,7 +1,9 @@
 import { screen, waitFor } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
+import { enter } from '../test/enter';
 import { type FakeServer, fakeServer, problem } from '../test/fake-server';
 import { renderPage } from '../test/render-page';
+import { settle } from '../test/settle';
 import ErasuresView from './erasures-view';
 import type { JobRun } from './runs';
 import type { Erasure } from './use-erasure';
@@ -32,8 +34,8 @@ const asked = () => server.requests.filter((request) => request.method === 'POST
 
 async function fill(id: string, again: string) {
   await userEvent.click(await screen.findByRole('button', { name: 'Erase …' }));
-  await userEvent.type(screen.getByLabelText('Id of the user or session'), id);
-  await userEvent.type(screen.getByLabelText('The same id again'), again);
+  await enter('Id of the user or session', id);
+  await enter('The same id again', again);
 }
 const confirm = () => userEvent.click(screen.getByRole('button', { name: 'Erase for good' }));
 
@@ -41,7 +43,7 @@ beforeEach(() => {
   server = fakeServer({ [HISTORY]: { runs: [] }, 'POST /v1/erase': ERASURE, 'GET /v1/erase/e1': ERASURE });
 });
 
-test('an erasure is begun when the id was typed twice, and followed until it is done', async () => {
+test('an erasure is begun when the id was typed twice, and the address has nothing of it', async () => {
   const { router, container } = await renderPage(<ErasuresView />);
   await fill('ada', 'ada');
   await confirm();
@@ -49,8 +51,16 @@ test('an erasure is begun when the id was typed twice, and followed until it is 
   expect(await asked()[0]?.json()).toEqual({ user_id: 'ada' });
   expect(router.state.location.search).toBe('?erasure=e1');
   expect(container.innerHTML).not.toContain('"ada"');
+});
+
+test('an erasure is followed until it is done', async () => {
+  vi.useFakeTimers();
+  await renderPage(<ErasuresView />, { at: '/?erasure=e1' });
+  await settle();
+  expect(screen.getByText('running')).toBeVisible();
   server.answers['GET /v1/erase/e1'] = DONE;
-  expect(await screen.findByText(/"removed": 12/, {}, { timeout: 4_000 })).toBeVisible();
+  await settle(2_100);
+  expect(screen.getByText(/"removed": 12/)).toBeVisible();
 });
 
 test('ids that are not the same erase nothing', async () => {

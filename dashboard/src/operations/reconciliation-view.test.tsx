@@ -2,6 +2,7 @@ import { screen, waitFor, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { type FakeServer, fakeServer, problem } from '../test/fake-server';
 import { renderPage } from '../test/render-page';
+import { settle } from '../test/settle';
 import ReconciliationView from './reconciliation-view';
 import type { JobRun } from './runs';
 import type { Report } from './use-reconciliation';
@@ -129,18 +130,26 @@ test('older reports can be opened, and more of them asked for', async () => {
   await waitFor(() => expect(server.query(LIST)).toEqual({ limit: '200' }));
 });
 
-test('a comparison is followed until it ends, and its report is shown', async () => {
+test('a comparison is put in line, and what it does is said until that is dismissed', async () => {
   const { router } = await show();
   await press('Compare now');
   expect(await screen.findByText('waiting')).toBeVisible();
   expect(await server.requests.findLast((request) => request.method === 'POST')?.json()).toEqual({ repair: false });
   expect(router.state.location.search).toBe('?run=run-1');
-  server.answers[RUN] = { ...WAITING, status: 'done', seconds: 3, result: { status: 'diverged' } };
-  server.answers[LIST] = { reports: [DIFFERS, AGREED] };
-  expect(await screen.findByText('done', {}, { timeout: 3_000 })).toBeVisible();
-  expect(await newest().findByText('Differs')).toBeVisible();
   await press('Dismiss');
   expect(router.state.location.search).toBe('');
+});
+
+test('a run is followed until it ends, and its report is shown', async () => {
+  vi.useFakeTimers();
+  await renderPage(<ReconciliationView />, { at: '/?run=run-1' });
+  await settle();
+  expect(newest().getByText('Agreed')).toBeVisible();
+  server.answers[RUN] = { ...WAITING, status: 'done', seconds: 3, result: {} };
+  server.answers[LIST] = { reports: [DIFFERS, AGREED] };
+  await settle(1_100);
+  expect(screen.getByText('done')).toBeVisible();
+  expect(newest().getByText('Differs')).toBeVisible();
 });
 
 test('a repair is asked for after a question, and its report says what it did', async () => {

@@ -1,5 +1,6 @@
 import { screen, waitFor, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
+import { enter } from '../test/enter';
 import { type FakeServer, fakeServer, problem } from '../test/fake-server';
 import { renderPage } from '../test/render-page';
 import type { User } from './users';
@@ -44,7 +45,7 @@ beforeEach(() => {
 test('a user is added, and the password shown once', async () => {
   await show();
   await press('Add a user');
-  await userEvent.type(screen.getByLabelText('E-mail'), 'cleo@example.org');
+  await enter('E-mail', 'cleo@example.org');
   await userEvent.click(screen.getByLabelText('events:write'));
   await pressInDialog('Add');
   expect(await screen.findByLabelText('Password')).toHaveValue('gener4ted');
@@ -57,7 +58,7 @@ test('an address that is taken is refused in the form', async () => {
   server.answers['POST /v1/users'] = problem(400, 'invalid_parameter', 'There is a user with this e-mail address.');
   await show();
   await press('Add a user');
-  await userEvent.type(screen.getByLabelText('E-mail'), BOB.email);
+  await enter('E-mail', BOB.email);
   await pressInDialog('Add');
   expect(await screen.findByRole('alert')).toHaveTextContent('There is a user with this e-mail address.');
 });

@@ -43,7 +43,7 @@ function columns(onSecret: OnSecret): Column<Listed>[] {
       key: 'actions',
       header: 'Actions',
       cell: (user) => (
-        <div className="operations-actions">
+        <div className="row actions">
           <SetGroups user={user} />
           <RotatePassword user={user} onSecret={onSecret} />
           <RemoveUser user={user} />

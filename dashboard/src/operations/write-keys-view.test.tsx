@@ -1,5 +1,6 @@
 import { screen, waitFor, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
+import { enter } from '../test/enter';
 import { type FakeServer, fakeServer, problem } from '../test/fake-server';
 import { renderPage } from '../test/render-page';
 import type { WriteKey } from './use-write-keys';
@@ -47,8 +48,8 @@ test('a key is made for origins, one a line, and shown once', async () => {
   expect(row()).toHaveTextContent('https://shop.examplehttps://www.shop.example');
   expect(within(row()).getByTitle('2026-03-10 12:00:00 UTC')).toBeVisible();
   await press('Add a write key');
-  await userEvent.type(screen.getByLabelText('Name'), 'blog');
-  await userEvent.type(screen.getByLabelText(/^Origins/), 'https://a.example\n\n https://b.example\n');
+  await enter('Name', 'blog');
+  await enter(/^Origins/, 'https://a.example\n\n https://b.example\n');
   await pressInDialog('Add');
   expect(await screen.findByLabelText('Write key')).toHaveValue('wk_k2_s3cret');
   expect(await lastBody()).toEqual({
@@ -65,7 +66,7 @@ test('an origin that is none is refused in the form', async () => {
   server.answers['PATCH /v1/write-keys/k1'] = problem(400, 'invalid_parameter', "'moon' is no origin.");
   await show();
   await press('Change', row());
-  await userEvent.type(screen.getByLabelText(/^Origins/), '\nmoon');
+  await enter(/^Origins/, '\nmoon');
   await pressInDialog('Save');
   expect(await screen.findByRole('alert')).toHaveTextContent("'moon' is no origin.");
 });
@@ -74,7 +75,7 @@ test('origins and limit can be changed', async () => {
   await show();
   await press('Change', row());
   expect(screen.getByLabelText(/^Origins/)).toHaveValue('https://shop.example\nhttps://www.shop.example');
-  await userEvent.type(screen.getByLabelText('Requests a minute'), '600');
+  await enter('Requests a minute', '600');
   keys = [{ ...KEY, requests_per_minute: 600 }];
   await pressInDialog('Save');
   await waitFor(() => expect(row()).toHaveTextContent('600 a minute'));

@@ -29,7 +29,7 @@ function columns(onSecret: OnSecret): Column<WriteKey>[] {
       key: 'actions',
       header: 'Actions',
       cell: (key) => (
-        <div className="operations-actions">
+        <div className="row actions">
           <ChangeWriteKey writeKey={key} />
           <RotateWriteKey writeKey={key} onSecret={onSecret} />
           <RemoveWriteKey writeKey={key} />

@@ -1,6 +1,7 @@
 import { render, screen, waitFor, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { ApiError } from '../api/client';
+import { enter } from '../test/enter';
 import { CheckboxesField, LinesField, SelectField, TextField } from './fields';
 import { FormButton } from './form-button';
 
@@ -27,8 +28,8 @@ test('what was entered is handed on, and the form has closed when it is done', a
   const onSubmit = vi.fn(async (form: FormData) => [...form.entries()]);
   const onDone = vi.fn(() => expect(screen.getByRole('dialog', { hidden: true })).not.toHaveAttribute('open'));
   await show(onSubmit, onDone);
-  await userEvent.type(screen.getByLabelText('Name'), 'shop');
-  await userEvent.type(screen.getByLabelText('Origins'), 'a\nb');
+  await enter('Name', 'shop');
+  await enter('Origins', 'a\nb');
   await userEvent.click(within(screen.getByRole('group', { name: 'Scopes' })).getByLabelText('write'));
   await save();
   const entered = [
@@ -54,7 +55,7 @@ test('nothing is sent without what is required, or when it is called off', async
 
 test('what is wrong with a field stands at the field', async () => {
   await show(refused('origins[0]'));
-  await userEvent.type(screen.getByLabelText('Name'), 'shop');
+  await enter('Name', 'shop');
   await save();
   expect(await screen.findByRole('alert')).toHaveTextContent(/^is wrong$/);
   expect(screen.getByLabelText('Origins')).toBeInvalid();
@@ -64,7 +65,7 @@ test('what is wrong with a field stands at the field', async () => {
 
 test('what is wrong with something else stands at the form, which can be sent again', async () => {
   await show(refused('moon'));
-  await userEvent.type(screen.getByLabelText('Name'), 'shop');
+  await enter('Name', 'shop');
   await save();
   expect(await screen.findByRole('alert')).toHaveTextContent('moon: is wrong');
   expect(screen.getByLabelText('Name')).toHaveValue('shop');
@@ -74,7 +75,7 @@ test('what is wrong with something else stands at the form, which can be sent ag
 test('while it is sent it can be neither sent again nor left', async () => {
   let finish = () => {};
   await show(() => new Promise<void>((resolve) => (finish = resolve)));
-  await userEvent.type(screen.getByLabelText('Name'), 'shop');
+  await enter('Name', 'shop');
   await save();
   for (const button of within(screen.getByRole('dialog')).getAllByRole('button')) expect(button).toBeDisabled();
   expect(screen.getByRole('dialog').dispatchEvent(new Event('cancel', { cancelable: true }))).toBe(false);
