@@ -31,6 +31,12 @@ test('what the server refuses is an error with its code and its words', async ()
   expect(refused).toMatchObject({ status: 403, code: 'forbidden', message: 'It needs events:read.' });
 });
 
+test('an error says which fields are wrong', async () => {
+  const errors = [{ field: 'lookback_minutes', message: 'Expected `int` >= 1' }];
+  fakeServer({ 'GET /v1/realtime': problem(400, 'invalid_parameter', 'Wrong.', errors) });
+  await expect(take(createApi(await signedIn()).GET('/v1/realtime'))).rejects.toMatchObject({ errors });
+});
+
 test('an answer that is no problem document has words too', async () => {
   fakeServer({ 'GET /v1/realtime': () => new Response('<html>', { status: 502 }) });
   await expect(take(createApi(await signedIn()).GET('/v1/realtime'))).rejects.toThrow('The server answered 502.');

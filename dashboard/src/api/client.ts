@@ -5,6 +5,7 @@ import type { Session } from '../auth/session';
 import type { components, paths } from './schema';
 
 type Problem = components['schemas']['Problem'];
+export type FieldError = components['schemas']['FieldError'];
 
 /** What the server said when it refused, or that it could not be reached (status 0). */
 export class ApiError extends Error {
@@ -12,6 +13,8 @@ export class ApiError extends Error {
     readonly status: number,
     readonly code: string,
     detail: string,
+    /** What is wrong with which field, where the server tells. */
+    readonly errors: readonly FieldError[] = [],
   ) {
     super(detail);
   }
@@ -51,6 +54,6 @@ export async function take<Data>(
 }
 
 export function problem(status: number, content: unknown): ApiError {
-  const { code = 'unknown', detail } = (content ?? {}) as Partial<Problem>;
-  return new ApiError(status, code, detail ?? `The server answered ${status}.`);
+  const { code = 'unknown', detail, errors } = (content ?? {}) as Partial<Problem>;
+  return new ApiError(status, code, detail ?? `The server answered ${status}.`, errors);
 }

@@ -44,6 +44,14 @@ test('a token is renewed before it ends, once for all who ask', async () => {
   expect(await Promise.all([session.accessToken(), session.accessToken()])).toEqual(['token 2', 'token 2']);
 });
 
+test('a token may tell whose it is', async () => {
+  const claims = btoa(JSON.stringify({ sub: 'a1?~ÿ' }))
+    .replaceAll('+', '-')
+    .replaceAll('/', '_');
+  expect((await signedIn([], `head.${claims}.signature`)).userId()).toBe('a1?~ÿ');
+  expect((await signedIn([], 'opaque')).userId()).toBeNull();
+});
+
 test('signing out ends it here and in other tabs', async () => {
   const [here, there] = [await signedIn(), await signedIn()];
   await here.signOut();

@@ -2,6 +2,7 @@
 
 import type { UserManager } from 'oidc-client-ts';
 import type { components } from '../api/schema';
+import { subjectOf } from './subject';
 
 export type PublicConfig = components['schemas']['PublicConfig'];
 type Token = components['schemas']['Token'];
@@ -52,6 +53,11 @@ export class Session {
   };
 
   state = (): SessionState => this.#state;
+
+  /** The id of who is signed in; null when nobody is, or when the token does not tell. */
+  userId(): string | null {
+    return this.#grant && subjectOf(this.#grant.accessToken);
+  }
 
   /** A token that is valid for a while; null when nobody is signed in. `fresh` asks for another than the last one. */
   async accessToken(fresh = false): Promise<string | null> {

@@ -15,6 +15,7 @@ const VIEWS = [
   { path: 'clients', title: 'Clients', View: lazy(() => import('./clients-view')) },
   { path: 'write-keys', title: 'Write keys', View: lazy(() => import('./write-keys-view')) },
   { path: 'users', title: 'Users', View: lazy(() => import('./users-view')) },
+  { path: 'erasures', title: 'Erasures', View: lazy(() => import('./erasures-view')) },
 ];
 
 /** What an administrator looks after: a view for each, under an address of its own. */

@@ -34,8 +34,8 @@ export function fakeServer(answers: Record<string, Answer>): FakeServer {
 }
 
 /** Problem details, as the server answers what it refuses. */
-export function problem(status: number, code: string, detail: string): Response {
-  return Response.json({ type: 'about:blank', title: code, status, detail, code, errors: [] }, { status });
+export function problem(status: number, code: string, detail: string, errors: object[] = []): Response {
+  return Response.json({ type: 'about:blank', title: code, status, detail, code, errors }, { status });
 }
 
 /** An answer that stays open: server-sent events, pushed one after the other. */

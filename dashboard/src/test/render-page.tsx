@@ -12,8 +12,11 @@ export const CONFIG = {
 } as unknown as PublicConfig;
 
 /** A session of somebody with these scopes. */
-export async function signedIn(scopes: readonly string[] = ['events:read', 'admin']): Promise<Session> {
-  const grant: Grant = { accessToken: 'token', endsAt: Date.now() + 3_600_000, scopes };
+export async function signedIn(
+  scopes: readonly string[] = ['events:read', 'admin'],
+  accessToken = 'token',
+): Promise<Session> {
+  const grant: Grant = { accessToken, endsAt: Date.now() + 3_600_000, scopes };
   const session = new Session(CONFIG, { renew: async () => grant, end: async () => {} }, null);
   await session.renew();
   return session;
@@ -22,9 +25,14 @@ export async function signedIn(scopes: readonly string[] = ['events:read', 'admi
 /** Show `page` at an address as the dashboard does; the router tells where it is now. */
 export async function renderPage(
   page: ReactNode,
-  { at = '/', path = '*', scopes }: { at?: string; path?: string; scopes?: readonly string[] } = {},
+  {
+    at = '/',
+    path = '*',
+    scopes,
+    accessToken,
+  }: { at?: string; path?: string; scopes?: readonly string[]; accessToken?: string } = {},
 ) {
-  const session = await signedIn(scopes);
+  const session = await signedIn(scopes, accessToken);
   const router = createMemoryRouter([{ path, element: page }], { initialEntries: [at] });
   const shown = render(
     <SessionProvider session={session}>

@@ -1,5 +1,5 @@
-import { type ReactNode, useEffect, useId, useRef, useState } from 'react';
-import './confirm-button.css';
+import { type ReactNode, useState } from 'react';
+import { Modal } from './modal';
 
 interface Props {
   /** What stands on the button. */
@@ -44,52 +44,44 @@ export function ConfirmButton(props: Props) {
 
 function ConfirmDialog(props: Props & { onClose: () => void }) {
   const { title, children, confirmLabel = props.label, isDangerous } = props;
-  const dialog = useRef<HTMLDialogElement>(null);
   const [isBusy, setIsBusy] = useState(false);
   const [error, setError] = useState<Error | null>(null);
-  const titleId = useId();
-  useEffect(() => {
-    if (!dialog.current?.open) dialog.current?.showModal();
-  }, []);
-  const confirm = async () => {
+  const confirm = async (close: () => void) => {
     setIsBusy(true);
     setError(null);
     try {
       await props.action();
-      dialog.current?.close();
+      close();
     } catch (failure) {
       setError(failure as Error);
       setIsBusy(false);
     }
   };
   return (
-    <dialog
-      ref={dialog}
-      className="confirm"
-      aria-labelledby={titleId}
-      onClose={props.onClose}
-      onCancel={(event) => isBusy && event.preventDefault()}
-    >
-      <h2 id={titleId}>{title}</h2>
-      <div>{children}</div>
-      {error && (
-        <p className="confirm-failure" role="alert">
-          {error.message}
-        </p>
+    <Modal title={title} onClose={props.onClose} isBusy={isBusy}>
+      {(close) => (
+        <>
+          <div>{children}</div>
+          {error && (
+            <p className="modal-failure" role="alert">
+              {error.message}
+            </p>
+          )}
+          <div className="row modal-buttons">
+            <button type="button" className="button" disabled={isBusy} onClick={close}>
+              Cancel
+            </button>
+            <button
+              type="button"
+              className={isDangerous ? 'button button-danger' : 'button button-primary'}
+              disabled={isBusy || props.isHeld}
+              onClick={() => void confirm(close)}
+            >
+              {isBusy ? 'Please wait …' : confirmLabel}
+            </button>
+          </div>
+        </>
       )}
-      <div className="row confirm-buttons">
-        <button type="button" className="button" disabled={isBusy} onClick={() => dialog.current?.close()}>
-          Cancel
-        </button>
-        <button
-          type="button"
-          className={isDangerous ? 'button button-danger' : 'button button-primary'}
-          disabled={isBusy || props.isHeld}
-          onClick={() => void confirm()}
-        >
-          {isBusy ? 'Please wait …' : confirmLabel}
-        </button>
-      </div>
-    </dialog>
+    </Modal>
   );
 }

@@ -1,5 +1,7 @@
 /** Rows as a CSV file (RFC 4180), made so that no spreadsheet reads a formula out of what somebody sent. */
 
+import { download } from './download';
+
 const LINE_END = '\r\n';
 /** A cell that begins so is a formula to a spreadsheet. */
 const FORMULA = /^[=+\-@\t\r\n＝＋－＠]/;
@@ -13,12 +15,7 @@ export function toCsv(rows: readonly object[], columns = Object.keys(rows[0] ?? 
 
 /** Have the browser save rows as `name`. */
 export function downloadCsv(name: string, rows: readonly object[], columns?: string[]): void {
-  const url = URL.createObjectURL(new Blob([toCsv(rows, columns)], { type: 'text/csv;charset=utf-8' }));
-  const link = document.createElement('a');
-  link.href = url;
-  link.download = name;
-  link.click();
-  URL.revokeObjectURL(url);
+  download(name, toCsv(rows, columns), 'text/csv;charset=utf-8');
 }
 
 function cell(value: unknown): string {
