@@ -1,5 +1,5 @@
-import { lazy, Suspense } from 'react';
-import { Navigate, NavLink, Route, Routes } from 'react-router';
+import { lazy, Suspense, useEffect, useRef } from 'react';
+import { Navigate, NavLink, Route, Routes, useLocation } from 'react-router';
 import { NotFound } from '../shell/not-found';
 import { Loading } from '../ui/states';
 import './operations-page.css';
@@ -23,13 +23,7 @@ export default function OperationsPage() {
   return (
     <div className="stack">
       <h1>Operations</h1>
-      <nav className="operations-nav" aria-label="Operations">
-        {VIEWS.map(({ path, title }) => (
-          <NavLink key={path} to={`/operations/${path}`}>
-            {title}
-          </NavLink>
-        ))}
-      </nav>
+      <ViewLinks />
       <Suspense fallback={<Loading what="the view" />}>
         <Routes>
           <Route index element={<Navigate to="/operations/health" replace />} />
@@ -40,5 +34,24 @@ export default function OperationsPage() {
         </Routes>
       </Suspense>
     </div>
+  );
+}
+
+function ViewLinks() {
+  const { pathname } = useLocation();
+  const nav = useRef<HTMLElement>(null);
+  // On a phone the links scroll sideways.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: which link is the current one changes with the address
+  useEffect(() => {
+    nav.current?.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+  }, [pathname]);
+  return (
+    <nav ref={nav} className="operations-nav" aria-label="Operations">
+      {VIEWS.map(({ path, title }) => (
+        <NavLink key={path} to={`/operations/${path}`}>
+          {title}
+        </NavLink>
+      ))}
+    </nav>
   );
 }

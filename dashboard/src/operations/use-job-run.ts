@@ -12,6 +12,6 @@ export function useJobRun(name: string, runId: string) {
     queryKey: ['jobs', name, 'runs', runId],
     queryFn: ({ signal }) =>
       take(api.GET('/v1/jobs/{name}/history/{run_id}', { params: { path: { name, run_id: runId } }, signal })),
-    refetchInterval: ({ state }) => (state.data && hasEnded(state.data) ? false : POLL_MS),
+    refetchInterval: ({ state }) => (state.error || (state.data && hasEnded(state.data)) ? false : POLL_MS),
   });
 }
