@@ -41,7 +41,6 @@ function ViewLinks() {
   const { pathname } = useLocation();
   const nav = useRef<HTMLElement>(null);
   // On a phone the links scroll sideways.
-  // biome-ignore lint/correctness/useExhaustiveDependencies: which link is the current one changes with the address
   useEffect(() => {
     nav.current?.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
   }, [pathname]);
