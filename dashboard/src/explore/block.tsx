@@ -29,8 +29,14 @@ export function Block<Row extends object>({ title, query, csv, tools, choices, c
         <h2 id={id}>{title}</h2>
         <div className="row">
           {tools}
-          <button type="button" className="button" disabled={!query.data?.results.length} onClick={save}>
-            CSV<span className="visually-hidden">: {title}</span>
+          <button
+            type="button"
+            className="button"
+            aria-label={`CSV of ${title}`}
+            disabled={!query.data?.results.length}
+            onClick={save}
+          >
+            CSV
           </button>
         </div>
       </div>

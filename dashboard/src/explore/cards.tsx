@@ -43,7 +43,7 @@ export function Cards({ selection, counts }: { selection: Selection; counts: rea
         )}
       </StatCards>
       <p className="muted explore-facts">
-        Before: {countDays(days) === 1 ? 'the day' : `the ${countDays(days)} days`} before these, {spanOf(before)}.
+        Before: {spanOf(before)}, {countDays(days) === 1 ? 'the day' : `the ${countDays(days)} days`} before.
         {each && ' Sessions and users are distinct on each day; the mean is over days with events.'}
       </p>
     </>

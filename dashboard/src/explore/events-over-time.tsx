@@ -25,12 +25,17 @@ export function EventsOverTime({ selection, types, interval: chosen, set }: Prop
   const intervals = intervalsFor(countDays(days));
   const interval = intervals.find((one) => one === chosen) ?? defaultInterval(countDays(days));
   const query = useTimeSeries(selection, interval, types);
-  const rowsOf = (results: readonly TypedBucket[]) => rowsOfTypes(results, selection, interval, query.dataUpdatedAt);
+  const rowsOf = (results: readonly TypedBucket[]) =>
+    timeRows(
+      bucketsOf(days, selection.tz, interval, query.dataUpdatedAt),
+      types,
+      results.map(({ bucket, event_type, event_count }) => ({ bucket, values: { [event_type]: event_count } })),
+    );
   return (
     <Block
       title="Events over time"
       query={query}
-      csv={{ name: `events-by-${interval}`, days, rows: (results) => flatRows(rowsOf(results), types) }}
+      csv={{ name: `events-by-${interval}`, days, rows: (results) => flatRows(rowsOf(results)) }}
       tools={
         <label className="row">
           <span className="muted">By</span>
@@ -61,10 +66,4 @@ export function EventsOverTime({ selection, types, interval: chosen, set }: Prop
       }}
     </Block>
   );
-}
-
-function rowsOfTypes(results: readonly TypedBucket[], selection: Selection, interval: Interval, now: number) {
-  const buckets = bucketsOf(daysOfSelection(selection), selection.tz, interval, now);
-  const cells = results.map(({ bucket, event_type, event_count }) => ({ bucket, key: event_type, value: event_count }));
-  return timeRows(buckets, cells);
 }

@@ -37,8 +37,13 @@ export function FilterBar({ state, set }: { state: ExploreState; set: SetExplore
       {(chosen.length > 0 || state.event_type) && (
         <div className="row">
           {chosen.map((name) => (
-            <button key={name} type="button" className="button explore-chip" onClick={() => set({ [name]: '' })}>
-              <span className="visually-hidden">Remove the filter </span>
+            <button
+              key={name}
+              type="button"
+              className="button explore-chip"
+              aria-label={`Remove the filter ${FIELD_LABELS[name]}: ${state[name]}`}
+              onClick={() => set({ [name]: '' })}
+            >
               {FIELD_LABELS[name]}: <strong>{state[name]}</strong> <span aria-hidden="true">×</span>
             </button>
           ))}

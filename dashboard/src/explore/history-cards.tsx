@@ -10,17 +10,23 @@ export function HistoryCards({ events, isWhole }: { events: readonly ListedEvent
   const [first, last] = [events[0], events.at(-1)];
   if (!first || !last) return null;
   const seconds = (Date.parse(last.timestamp) - Date.parse(first.timestamp)) / 1000;
-  const orMore = isWhole ? '' : ' or more';
+  const more = isWhole ? '' : '+';
+  const ofLoaded = !isWhole && 'of those loaded';
   const userIds = distinct(events.map((event) => event.user_id));
   const sessionIds = distinct(events.map((event) => event.session_id));
   return (
     <StatCards label="Numbers of these events">
-      <StatCard label="Events" value={formatNumber(events.length) + orMore} />
-      <StatCard label="First seen" value={<CardMoment at={first.timestamp} />} detail={!isWhole && 'of those loaded'} />
+      <StatCard label="Events" value={formatNumber(events.length) + more} />
+      <StatCard label="First seen" value={<CardMoment at={first.timestamp} />} detail={ofLoaded} />
       <StatCard label="Last seen" value={<CardMoment at={last.timestamp} />} />
-      <StatCard label="Duration" value={formatDuration(seconds) + orMore} />
-      {sessionIds.length > 1 && <StatCard label="Sessions" value={formatNumber(sessionIds.length) + orMore} />}
-      {sessionIds.length === 1 && <StatCard label="User" value={<Users ids={userIds} />} />}
+      {sessionIds.length > 1 ? (
+        <StatCard label="Sessions" value={formatNumber(sessionIds.length) + more} />
+      ) : (
+        <>
+          <StatCard label="Duration" value={formatDuration(seconds)} detail={ofLoaded} />
+          <StatCard label="User" value={<Users ids={userIds} />} />
+        </>
+      )}
     </StatCards>
   );
 }
@@ -34,9 +40,9 @@ function CardMoment({ at }: { at: string }) {
 }
 
 function Users({ ids }: { ids: readonly string[] }) {
-  if (ids.length === 0) return 'nobody known';
+  if (ids.length === 0) return '–';
   return (
-    <span className="row history-moment">
+    <span className="history-moment">
       {ids.map((id) => (
         <Link key={id} to={userPath(id)}>
           {id}

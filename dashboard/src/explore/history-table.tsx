@@ -18,7 +18,7 @@ interface Props {
 export function HistoryTable({ subject, events, sort, onSort }: Props) {
   return (
     <DataTable
-      caption="Events"
+      caption="Events with their times"
       isCaptionHidden
       columns={'session_id' in subject ? columnsOfSession(events[0]) : COLUMNS_OF_USER}
       rows={events}

@@ -23,10 +23,11 @@ export function LoadedEvents({ query, events, ...table }: Props) {
         <button
           type="button"
           className="button"
+          aria-label="CSV of the events"
           disabled={events.length === 0}
           onClick={() => downloadCsv('events.csv', events)}
         >
-          CSV<span className="visually-hidden">: Events</span>
+          CSV
         </button>
       </div>
       {query.hasNextPage && <Older query={query} count={events.length} />}

@@ -18,16 +18,14 @@ export function UniquesOverTime({ selection }: { selection: Selection }) {
   const rowsOf = (results: readonly Uniques[]) =>
     timeRows(
       bucketsOf(days, selection.tz, 'day', query.dataUpdatedAt),
-      results.flatMap(({ bucket, sessions, users }) => [
-        { bucket, key: 'sessions', value: sessions },
-        { bucket, key: 'users', value: users },
-      ]),
+      SERIES.map(({ key }) => key),
+      results.map(({ bucket, ...values }) => ({ bucket, values })),
     );
   return (
     <Block
       title="Sessions and users a day"
       query={query}
-      csv={{ name: 'uniques-by-day', days, rows: (results) => flatRows(rowsOf(results), ['sessions', 'users']) }}
+      csv={{ name: 'uniques-by-day', days, rows: (results) => flatRows(rowsOf(results)) }}
     >
       {({ results }) => (
         <Lines
