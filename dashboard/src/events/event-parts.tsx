@@ -11,7 +11,7 @@ export function EventWhat({ event }: { event: Told }) {
   return <span className="event-what">{whatOf(event)}</span>;
 }
 
-/** All that is known about an event. */
+/** An event, or parts of it, as it is stored. */
 export function EventJson({ event }: { event: object }) {
   return <pre className="event-json mono">{JSON.stringify(event, null, 2)}</pre>;
 }

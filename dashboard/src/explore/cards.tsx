@@ -13,7 +13,7 @@ export function Cards({ selection, counts }: { selection: Selection; counts: rea
   const before = daysBefore(days);
   const selectionBefore = { ...selection, date_from: before.from, date_to: before.to };
   const countsBefore = settled(useEventCounts(selectionBefore));
-  const uniques = useUniques(selection).data?.results;
+  const { data: { results: uniques } = {}, error } = useUniques(selection);
   const uniquesBefore = settled(useUniques(selectionBefore));
 
   const totals = totalsOf(counts);
@@ -22,8 +22,8 @@ export function Cards({ selection, counts }: { selection: Selection; counts: rea
   const number = (label: string, now: number | undefined, than: number | undefined) => (
     <StatCard
       label={label}
-      value={now === undefined ? '…' : formatNumber(now)}
-      detail={now !== undefined && than !== undefined && compared(now, than, soFar)}
+      value={now === undefined ? (error ? '–' : '…') : formatNumber(now)}
+      detail={now === undefined ? error?.message : than !== undefined && compared(now, than, soFar)}
     />
   );
   const each = countDays(days) === 1 ? '' : ' a day';

@@ -27,7 +27,8 @@ export function EventsOverTime({ selection, types, interval: chosen, set }: Prop
   const query = useTimeSeries(selection, interval, types);
   const rowsOf = (results: readonly TypedBucket[]) =>
     timeRows(
-      bucketsOf(days, selection.tz, interval, query.dataUpdatedAt),
+      // What is shown until these days are answered has buckets of its own.
+      query.isPlaceholderData ? [] : bucketsOf(days, selection.tz, interval, query.dataUpdatedAt),
       types,
       results.map(({ bucket, event_type, event_count }) => ({ bucket, values: { [event_type]: event_count } })),
     );

@@ -1,4 +1,4 @@
-import { screen, waitFor, within } from '@testing-library/react';
+import { act, screen, waitFor, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { type FakeServer, fakeServer, problem } from '../test/fake-server';
 import { renderPage } from '../test/render-page';
@@ -65,11 +65,13 @@ const asked = (type: string) => queries().filter(({ query_type }) => query_type 
 const last = (type: string) => asked(type).at(-1);
 
 function answer(query: Query) {
-  const results =
-    query.query_type === 'event_count' && query.date_to && query.date_to < '2026-03-03'
-      ? [{ event_type: 'page_view', event_count: 800 }]
-      : RESULTS[query.query_type ?? ''];
-  return { ...FACTS, results };
+  return { ...FACTS, results: resultsOf(query) };
+}
+
+function resultsOf({ query_type = '', date_to = '', by = 'page' }: Query) {
+  if (query_type === 'event_count' && date_to < '2026-03-03') return [{ event_type: 'page_view', event_count: 800 }];
+  if (by !== 'page') return [{ [by]: 'signup', event_count: 4, sessions: 3, users: 2 }];
+  return RESULTS[query_type];
 }
 
 const section = (title: string) => screen.getByRole('heading', { name: title }).closest('section') as HTMLElement;
@@ -116,6 +118,16 @@ test('cards tell the numbers, and those of the days before', async () => {
     tz: 'Europe/Berlin',
   });
   expect(screen.getByText(/Feb 24 – Mar 2, 2026, the 7 days before/)).toBeVisible();
+});
+
+test('what cannot be counted is said on its cards', async () => {
+  server.answers[ROUTE] = ({ url }: Request) =>
+    url.includes('uniques')
+      ? problem(400, 'too_large', 'Ask for fewer days.')
+      : answer(Object.fromEntries(new URL(url).searchParams));
+  await show('/explore?range=today');
+  expect(card('Sessions')).toHaveTextContent('–Ask for fewer days.');
+  expect(card('Events')).toHaveTextContent('1,000');
 });
 
 test('types have their share, the chart its numbers', async () => {
@@ -176,7 +188,7 @@ test('a value that is clicked becomes a filter, which can be taken away', async 
   for (const type of Object.keys(RESULTS)) expect(last(type)).toMatchObject({ page: '/' });
   await user.click(screen.getByRole('button', { name: 'Remove the filter Page: /' }));
   expect(router.state.location.search).toBe('');
-  await router.navigate(-1);
+  await act(() => router.navigate(-1));
   await settle(100);
   expect(screen.getByRole('button', { name: /Remove the filter/ })).toBeVisible();
 });
@@ -236,6 +248,8 @@ test('another breakdown, more rows and another order are in the address', async 
   await settle(100);
   expect(router.state.location.search).toBe('?values_sort=-users&values=50&by=event_name');
   expect(last('breakdown')).toMatchObject({ by: 'event_name', limit: '50' });
+  expect(breakdown.getByRole('cell', { name: 'signup' })).toBeVisible();
+  expect(breakdown.queryByRole('button', { name: 'signup' })).toBeNull();
 });
 
 test('what is shown is saved as a file', async () => {

@@ -17,7 +17,8 @@ export function UniquesOverTime({ selection }: { selection: Selection }) {
   const days = daysOfSelection(selection);
   const rowsOf = (results: readonly Uniques[]) =>
     timeRows(
-      bucketsOf(days, selection.tz, 'day', query.dataUpdatedAt),
+      // What is shown until these days are answered has buckets of its own.
+      query.isPlaceholderData ? [] : bucketsOf(days, selection.tz, 'day', query.dataUpdatedAt),
       SERIES.map(({ key }) => key),
       results.map(({ bucket, ...values }) => ({ bucket, values })),
     );

@@ -7,6 +7,7 @@ import type { Days } from './days';
 export type ListedEvent = components['schemas']['ListedEvent'];
 /** Whose events. */
 export type Subject = { session_id: string } | { user_id: string };
+export type History = ReturnType<typeof useEventHistory>;
 
 const PAGE_EVENTS = 500;
 const REFRESH_MS = 20_000;
@@ -33,4 +34,3 @@ export function useEventHistory(subject: Subject, { from, to }: Days) {
 function isOpen(to: string): boolean {
   return !to || to >= new Date().toISOString().slice(0, 10);
 }
-export type History = ReturnType<typeof useEventHistory>;
