@@ -12,6 +12,7 @@ import { Loading } from './ui/states';
 
 const ExplorePage = lazy(() => import('./explore/explore-page'));
 const SessionPage = lazy(() => import('./explore/session-page'));
+const UserPage = lazy(() => import('./explore/user-page'));
 const SqlPage = lazy(() => import('./sql/sql-page'));
 const OperationsPage = lazy(() => import('./operations/operations-page'));
 
@@ -23,6 +24,7 @@ const router = createBrowserRouter([
       { path: 'live', element: <LivePage /> },
       { path: 'explore', element: <ExplorePage /> },
       { path: 'explore/sessions/:sessionId', element: <SessionPage /> },
+      { path: 'explore/users/:userId', element: <UserPage /> },
       { path: 'sql', element: <SqlPage /> },
       {
         path: 'operations/*',

@@ -1,3 +1,16 @@
+import { useParams } from 'react-router';
+import { EventHistory } from './event-history';
+
+/** What happened in a session, in its order. */
 export default function SessionPage() {
-  return <h1>SessionPage</h1>;
+  const { sessionId = '' } = useParams();
+  return (
+    <EventHistory
+      key={sessionId}
+      title="Session"
+      id={sessionId}
+      subject={{ session_id: sessionId }}
+      initialSort="time"
+    />
+  );
 }

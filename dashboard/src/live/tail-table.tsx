@@ -1,4 +1,5 @@
 import { Link } from 'react-router';
+import { EventJson, EventWhat } from '../events/event-parts';
 import { EventTypeLabel } from '../events/event-type-label';
 import { type Column, DataTable } from '../ui/data-table';
 import { Moment } from '../ui/moment';
@@ -7,7 +8,7 @@ import type { TailEvent } from './tail';
 const COLUMNS: Column<TailEvent>[] = [
   { key: 'received', header: 'Received', cell: (event) => <Moment at={event.received_at} withDate={false} /> },
   { key: 'type', header: 'Type', cell: (event) => <EventTypeLabel type={event.event_type} /> },
-  { key: 'what', header: 'What', cell: (event) => <span className="tail-what">{whatOf(event)}</span> },
+  { key: 'what', header: 'What', cell: (event) => <EventWhat event={event} /> },
   { key: 'app', header: 'App', cell: (event) => event.app },
   {
     key: 'session',
@@ -31,14 +32,7 @@ export function TailTable({ events }: { events: readonly TailEvent[] }) {
       rows={events}
       rowKey={(event) => event.event_id}
       empty="No events that match. New ones appear here by themselves."
-      details={(event) => <pre className="tail-json mono">{JSON.stringify(event, null, 2)}</pre>}
+      details={(event) => <EventJson event={event} />}
     />
   );
-}
-
-/** What an event is about, in a few words. */
-function whatOf({ event_name, properties, metadata }: TailEvent): string {
-  const { page, path, endpoint, url, message, name } = { ...metadata, ...properties } as Record<string, unknown>;
-  const about = [event_name, message, endpoint, page ?? path ?? url, name].filter((part) => typeof part === 'string');
-  return about.slice(0, 2).join(' · ') || '–';
 }

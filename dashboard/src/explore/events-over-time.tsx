@@ -1,0 +1,70 @@
+import { type EventType, seriesOfTypes } from '../events/event-types';
+import { Lines } from '../ui/chart/lines';
+import { type Interval, timeLabel } from '../ui/chart/series';
+import { StackedBars } from '../ui/chart/stacked-bars';
+import { Block } from './block';
+import { bucketsOf, countDays, defaultInterval, intervalsFor } from './days';
+import { daysOfSelection, type ExploreState, type Selection, type SetExplore } from './selection';
+import { flatRows, timeRows } from './time-series';
+import { type TypedBucket, useTimeSeries } from './use-questions';
+
+/** So many bars can be told apart; more are drawn as lines. */
+const MOST_BARS = 200;
+
+interface Props {
+  selection: Selection;
+  /** The types that there are. */
+  types: readonly EventType[];
+  interval: ExploreState['interval'];
+  set: SetExplore;
+}
+
+/** How many events of each type came when. */
+export function EventsOverTime({ selection, types, interval: chosen, set }: Props) {
+  const days = daysOfSelection(selection);
+  const intervals = intervalsFor(countDays(days));
+  const interval = intervals.find((one) => one === chosen) ?? defaultInterval(countDays(days));
+  const query = useTimeSeries(selection, interval, types);
+  const rowsOf = (results: readonly TypedBucket[]) =>
+    timeRows(
+      // What is shown until these days are answered has buckets of its own.
+      query.isPlaceholderData ? [] : bucketsOf(days, selection.tz, interval, query.dataUpdatedAt),
+      types,
+      results.map(({ bucket, event_type, event_count }) => ({ bucket, values: { [event_type]: event_count } })),
+    );
+  return (
+    <Block
+      title="Events over time"
+      query={query}
+      csv={{ name: `events-by-${interval}`, days, rows: (results) => flatRows(rowsOf(results)) }}
+      tools={
+        <label className="row">
+          <span className="muted">By</span>
+          <select
+            className="explore-select"
+            value={interval}
+            onChange={(event) => set({ interval: event.target.value as Interval })}
+          >
+            {intervals.map((one) => (
+              <option key={one}>{one}</option>
+            ))}
+          </select>
+        </label>
+      }
+    >
+      {({ results }) => {
+        const rows = rowsOf(results);
+        const Chart = rows.length > MOST_BARS ? Lines : StackedBars;
+        return (
+          <Chart
+            title={`Events per ${interval} and type`}
+            isTitleHidden
+            rows={rows}
+            series={seriesOfTypes(types)}
+            formatTime={timeLabel(interval, selection.tz)}
+          />
+        );
+      }}
+    </Block>
+  );
+}

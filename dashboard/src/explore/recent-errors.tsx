@@ -1,0 +1,62 @@
+import { Link } from 'react-router';
+import { EventJson, EventWhat } from '../events/event-parts';
+import { type Column, DataTable } from '../ui/data-table';
+import { Moment } from '../ui/moment';
+import { Block } from './block';
+import { FilterButton, type OnFilter } from './filter-button';
+import { sessionPath } from './history';
+import { RowsSelect } from './rows-select';
+import { daysOfSelection, type ExploreState, type Selection, type SetExplore } from './selection';
+import { type ErrorEvent, useErrors } from './use-questions';
+
+interface Props {
+  selection: Selection;
+  limit: ExploreState['errors'];
+  set: SetExplore;
+}
+
+/** The newest errors, each with its properties and metadata. */
+export function RecentErrors({ selection, limit, set }: Props) {
+  const query = useErrors(selection, limit);
+  return (
+    <Block
+      title="Recent errors"
+      query={query}
+      csv={{ name: 'errors', days: daysOfSelection(selection) }}
+      tools={<RowsSelect value={limit} onChange={(errors) => set({ errors })} />}
+    >
+      {({ results }) => (
+        <DataTable
+          caption="The newest errors"
+          isCaptionHidden
+          columns={columns(set)}
+          rows={results}
+          rowKey={(row) => row.event_id}
+          empty="No errors. Good."
+          details={({ properties, metadata }) => <EventJson event={{ properties, metadata }} />}
+        />
+      )}
+    </Block>
+  );
+}
+
+function columns(onFilter: OnFilter): Column<ErrorEvent>[] {
+  return [
+    { key: 'time', header: 'Time', cell: (row) => <Moment at={row.timestamp} /> },
+    { key: 'what', header: 'What', cell: (row) => <EventWhat event={row} /> },
+    {
+      key: 'source',
+      header: 'Source',
+      cell: (row) => <FilterButton field="source" value={row.source} onFilter={onFilter} />,
+    },
+    {
+      key: 'session',
+      header: 'Session',
+      cell: ({ session_id, timestamp }) => (
+        <Link className="mono" to={sessionPath(session_id, { first: timestamp, last: timestamp })}>
+          {session_id}
+        </Link>
+      ),
+    },
+  ];
+}

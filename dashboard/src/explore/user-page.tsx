@@ -1,0 +1,8 @@
+import { useParams } from 'react-router';
+import { EventHistory } from './event-history';
+
+/** What a user did, the newest first. */
+export default function UserPage() {
+  const { userId = '' } = useParams();
+  return <EventHistory key={userId} title="User" id={userId} subject={{ user_id: userId }} initialSort="-time" />;
+}
