@@ -76,7 +76,8 @@ async function show(at = '/live') {
 }
 
 beforeEach(() => {
-  vi.useFakeTimers();
+  // The samples count all in the present minute, which must not end meanwhile.
+  vi.useFakeTimers({ now: Date.parse('2026-03-09T12:00:05Z') });
   server = fakeServer({
     [NUMBERS]: numbers.answer,
     [EVENTS]: events.answer,
