@@ -13,6 +13,7 @@ import pytest
 from live_server import CLOUDPULSE, PATIENCE_SECONDS, Server, event, eventually, today
 from streamlit.testing.v1 import AppTest
 
+from cloudpulse.cli.client import NoServer
 from cloudpulse.cli.explore import Connection
 from cloudpulse.explorer import api
 from cloudpulse.explorer.frames import plain
@@ -185,6 +186,21 @@ def test_sql_runs_and_refuses_with_the_sentence_of_the_server(seeded, reader):
         assert not page.dataframe
 
 
+def test_what_was_asked_outlives_a_server_that_was_away(seeded, monkeypatch):
+    def away():
+        raise NoServer("no server runs here.")
+
+    with page_of(seeded, view="SQL") as page:
+        page.get_by_key("select").set_value("SELECT 1 AS one")
+        button(page, "Run").click().run()
+        with monkeypatch.context() as patch:
+            patch.setattr(api, "client", away)
+            assert [shown.value for shown in page.run().error] == [plain("No server runs here.")]
+            assert not page.text_area
+        page.run()
+        assert (page.get_by_key("select").value, len(page.dataframe)) == ("SELECT 1 AS one", 1)
+
+
 def test_new_events_appear_with_the_next_drawing(seeded, reader):
     with page_of(seeded) as page:
         before = int(totals(page)["Events"].replace(",", ""))
@@ -216,14 +232,25 @@ def test_the_command_serves_the_page_until_a_signal(seeded, tmp_path, number):
         url = eventually(lambda: re.search(r"http://127\.0\.0\.1:\d+", log.read_text()))[0]
         assert eventually(lambda: answer_of(f"{url}/_stcore/health")) == "ok"
         assert 'id="root"' in answer_of(url)
+        assert [handshake(url, host) for host in ("127.0.0.1", "localhost", "attacker.example")] == [101, 101, 403]
         seen = Path(f"/proc/{process.pid}/cmdline").read_text() + Path(f"/proc/{process.pid}/environ").read_text()
         assert "eyJ" not in seen
     finally:
         process.send_signal(number)
         code = process.wait(PATIENCE_SECONDS)
-    assert (code, log.read_text()) == (0, f"The explorer is at {url} until Ctrl-C.\n")
+    said, refused = log.read_text().splitlines()
+    assert (code, said) == (0, f"The explorer is at {url} until Ctrl-C.")
+    assert "attacker.example" in refused
     with pytest.raises(ProcessLookupError):
         os.killpg(process.pid, 0)
+
+
+def handshake(url: str, host: str) -> int:
+    """The status with which the page's WebSocket answers a browser that knows it by this name."""
+    upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
+    headers = upgrade | {"Host": host, "Origin": url, "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="}
+    with httpx.stream("GET", f"{url}/_stcore/stream", headers=headers) as answer:
+        return answer.status_code
 
 
 def answer_of(url: str) -> str | None:

@@ -8,6 +8,7 @@ from cloudpulse.explorer import api, frames, statements
 from cloudpulse.explorer.api import Client
 from cloudpulse.explorer.problems import told
 from cloudpulse.explorer.selection import Selection
+from cloudpulse.explorer.sidebar import BOUND
 from cloudpulse.explorer.statements import PAGE_ROWS, Place
 
 
@@ -21,9 +22,8 @@ class Pages:
 
 def show(client: Client, selection: Selection) -> None:
     """The whole tab."""
-    text = (
-        st.text_input("Text", key="text", placeholder="In properties, page, name, session, user, country or id") or ""
-    )
+    where = "In properties, page, referrer, name, session, user, country or id"
+    text = st.text_input("Text", key="text", placeholder=where, bind=BOUND)
     pages = _pages(selection, text)
     with told():
         behind = pages.behind[-1] if pages.behind else None
@@ -54,12 +54,12 @@ def _table(table: frames.Table) -> None:
 
 
 def _turn(pages: Pages, rows: list[dict[str, str]], has_more: bool) -> None:
-    newest, newer, older, number = st.columns([1, 1, 1, 3], vertical_alignment="center")
-    newest.button("Newest", disabled=not pages.behind, on_click=pages.behind.clear, width="stretch")
-    newer.button("Newer", disabled=not pages.behind, on_click=_back, args=(pages,), width="stretch")
     place = Place(rows[-1]["timestamp"], rows[-1]["event_id"]) if rows else None
-    older.button("Older", disabled=not has_more, on_click=pages.behind.append, args=(place,), width="stretch")
-    number.caption(f"Page {len(pages.behind) + 1}, {len(rows)} events")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button("Newest", disabled=not pages.behind, on_click=pages.behind.clear)
+        st.button("Newer", disabled=not pages.behind, on_click=_back, args=(pages,))
+        st.button("Older", disabled=not has_more, on_click=pages.behind.append, args=(place,))
+        st.caption(f"Page {len(pages.behind) + 1}, {len(rows)} events")
 
 
 def _back(pages: Pages) -> None:

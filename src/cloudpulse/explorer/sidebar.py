@@ -37,7 +37,6 @@ def _days(today: dt.date) -> tuple[dt.date, dt.date]:
     chosen = st.date_input(
         "First and last",
         (today, today),
-        max_value=today + dt.timedelta(days=1),
         key="days",
         format="YYYY-MM-DD",
         bind=BOUND,

@@ -18,12 +18,16 @@ CHARTS = ("Table", "Bars", "Lines")
 
 
 def show(client: Client, tz: str) -> None:
-    """The whole tab. A statement runs when it is asked for, never because events have arrived."""
-    with st.form("statement", border=False):
-        statement = st.text_area("SELECT", EXAMPLE, key="select", height=180, persist_state="session")
+    """The whole tab. A statement runs when it is asked for, never because events have arrived.
+
+    Streamlit forgets the text of a tab that is left, so it is kept here.
+    """
+    with st.form("ask", border=False):
+        statement = st.text_area("SELECT", st.session_state.get("statement", EXAMPLE), key="select", height=180)
         st.caption("One SELECT over `events`, `raw_events` and `daily_summaries`, in DuckDB's dialect.")
         wanted = st.form_submit_button("Run", type="primary")
     if wanted:
+        st.session_state.statement = statement
         with st.spinner("Running"):
             st.session_state.outcome = _run(client, statement)
     outcome = st.session_state.get("outcome")
