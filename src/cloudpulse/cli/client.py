@@ -2,8 +2,9 @@
 
 import fcntl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ class Refused(CloudPulseError):
 
     def __init__(self, response: httpx.Response) -> None:
         super().__init__(_sentence(response))
+        self.status = response.status_code
         self.response = response
 
 
@@ -77,21 +79,35 @@ def is_answering(data: Path) -> bool:
         return False
 
 
-def connect(settings: Settings, url: str | None, token: str | None, patience_seconds: float = 10.0) -> "Client":
-    """A client of the server at ``url``, else of the one that runs on the data folder. Raises ``NoServer``."""
+def address(settings: Settings, url: str | None) -> str:
+    """The server at ``url``, else the one that runs on the data folder. Raises ``NoServer``."""
     server = running(settings.data)
     if url is None and server is None:
         raise NoServer(
             f"no server runs on {settings.data}: start one with `cloudpulse up --data {settings.data}`, "
             "or name one with --url."
         )
-    base = (url or (server.url if server else "")).rstrip("/").removesuffix("/v1")
-    return Client(base, (lambda: token) if token else (lambda: own_token(settings)), patience_seconds)
+    return (url or (server.url if server else "")).rstrip("/").removesuffix("/v1")
 
 
-def own_token(settings: Settings) -> str:
-    """A token for every scope, signed with the secret in the data folder."""
-    return trust.local_tokens(settings).issue(CLIENT_ID, SCOPES, "default", settings.token_ttl_seconds)
+def connect(
+    settings: Settings,
+    url: str | None,
+    token: str | None,
+    patience_seconds: float = 10.0,
+    scopes: Sequence[str] = SCOPES,
+) -> "Client":
+    """A client of the server at ``url``, else of the one that runs on the data folder. Raises ``NoServer``.
+
+    Without a ``token`` its own are for ``scopes``.
+    """
+    own = partial(own_token, settings, scopes)
+    return Client(address(settings, url), (lambda: token) if token else own, patience_seconds)
+
+
+def own_token(settings: Settings, scopes: Sequence[str] = SCOPES) -> str:
+    """A token for these scopes, signed with the secret in the data folder."""
+    return trust.local_tokens(settings).issue(CLIENT_ID, scopes, "default", settings.token_ttl_seconds)
 
 
 class Client(AbstractContextManager["Client"]):

@@ -23,6 +23,7 @@ COMMANDS = {
     "query": "query",
     "sql": "sql",
     "realtime": "realtime",
+    "explore": "explore",
     "status": "status",
     "verify": "verify",
     "export": "export",
