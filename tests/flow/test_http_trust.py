@@ -10,6 +10,7 @@ QUERY = {"query_type": "event_count", "date_from": today(), "date_to": today()}
 WRITE = ["/v1/events", "/v1/events/batch", "/v1/collect", "/v1/event"]
 READ = [
     "/v1/query",
+    "/v1/query/sql/schema",
     "/v1/query/named",
     "/v1/query/named/nobody",
     "/v1/events",

@@ -23,6 +23,7 @@ from cloudpulse.lake import bronze
 from cloudpulse.lake.summaries import FOLDER
 from cloudpulse.serving.answers import SqlRequest
 from cloudpulse.serving.named import NAMED
+from cloudpulse.serving.relations import COLUMNS
 from cloudpulse.serving.vocabulary import FUNCTIONS
 
 FIRST = dt.datetime(2026, 3, 27, tzinfo=UTC)
@@ -77,6 +78,17 @@ class TestEvents:
         answer = ask(world, "SELECT * FROM events, daily_summaries, raw_events")
         assert answer["results"] == []
         assert {"event_id", "timestamp", "total_events", "remote"} <= {one["name"] for one in answer["columns"]}
+
+    def test_columns_are_those_that_the_schema_tells(self, world):
+        def told() -> dict[str, dict[str, str]]:
+            answers = {name: ask(world, f"SELECT * FROM {name}") for name in COLUMNS}
+            return {name: {one["name"]: one["type"] for one in answer["columns"]} for name, answer in answers.items()}
+
+        assert told() == COLUMNS
+        accept(world)
+        assert told() == COLUMNS
+        world.to_lake(1)
+        assert told() == COLUMNS
 
     def test_values_of_all_kinds_are_json(self, world):
         sql = """SELECT sum(x) AS huge, 1.5 AS exact, 'nan'::DOUBLE AS nan, INTERVAL 90 MINUTE AS span, [x] AS list,

@@ -191,6 +191,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/query/sql/schema": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the tables of SQL
+         * @description The tables that a statement can read, and their columns with DuckDB's types.
+         */
+        get: operations["V1QuerySqlSchemaShowSchema"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/query/named": {
         parameters: {
             query?: never;
@@ -200,7 +220,7 @@ export interface paths {
         };
         /**
          * List the named queries
-         * @description Names, what they tell, and the columns of their answers.
+         * @description Names, what they tell, the columns of their answers, and their statements.
          */
         get: operations["V1QueryNamedListNamed"];
         put?: never;
@@ -1490,6 +1510,7 @@ export interface components {
             name: string;
             description: string;
             columns: string[];
+            sql: string;
         };
         /** NamedQueryList */
         NamedQueryList: {
@@ -1742,6 +1763,10 @@ export interface components {
             sql: string;
             limit?: number | null;
         };
+        /** SqlSchema */
+        SqlSchema: {
+            tables: components["schemas"]["Table"][];
+        };
         /** StepRun */
         StepRun: {
             name: string;
@@ -1762,6 +1787,11 @@ export interface components {
             } | null;
             /** @default [] */
             errors: string[];
+        };
+        /** Table */
+        Table: {
+            name: string;
+            columns: components["schemas"]["Column"][];
         };
         /** Token */
         Token: {
@@ -2639,6 +2669,42 @@ export interface operations {
             431: components["responses"]["HeadersTooLarge"];
             503: components["responses"]["Unavailable"];
             504: components["responses"]["Timeout"];
+        };
+    };
+    V1QuerySqlSchemaShowSchema: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    /** @description The id that was sent, or a new one. */
+                    "X-Request-Id": string;
+                    /** @description Requests a minute that a limited caller has. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests that are left to a limited caller. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until a limited caller has all requests again. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SqlSchema"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            408: components["responses"]["TooSlow"];
+            414: components["responses"]["UrlTooLong"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            503: components["responses"]["Unavailable"];
         };
     };
     V1QueryNamedListNamed: {

@@ -63,3 +63,24 @@ test('without rows it says so', () => {
   expect(screen.getByText('No pages.')).toBeVisible();
   expect(screen.queryByRole('table')).toBeNull();
 });
+
+test('many rows stand on pages, which the order goes through', async () => {
+  render(table({ pageRows: 2 }));
+  expect(names()).toEqual(['/b', '/a']);
+  expect(screen.getByText('Rows 1 to 2 of 3')).toBeVisible();
+  expect(screen.getByRole('button', { name: 'Previous' })).toBeDisabled();
+  await userEvent.click(screen.getByRole('button', { name: 'Next' }));
+  expect(names()).toEqual(['/c']);
+  expect(screen.getByText('Rows 3 to 3 of 3')).toBeVisible();
+  expect(screen.getByRole('button', { name: 'Next' })).toBeDisabled();
+  await userEvent.click(screen.getByRole('button', { name: /Page/ }));
+  expect(names()).toEqual(['/a', '/b']);
+});
+
+test('a table that becomes shorter begins again', async () => {
+  const { rerender } = render(table({ pageRows: 2 }));
+  await userEvent.click(screen.getByRole('button', { name: 'Next' }));
+  rerender(table({ pageRows: 2, rows: ROWS.slice(0, 2) }));
+  expect(names()).toEqual(['/b', '/a']);
+  expect(screen.queryByRole('button', { name: 'Next' })).toBeNull();
+});

@@ -1,4 +1,5 @@
-import { Fragment, type ReactNode, useId, useState } from 'react';
+import { Fragment, type ReactNode, useId, useMemo, useState } from 'react';
+import { Pager } from './pager';
 import { Empty } from './states';
 import './data-table.css';
 
@@ -26,16 +27,27 @@ interface Props<Row> {
   /** The key of the column that is sorted by, with `-` before it: the largest first. Without `onSort` where it begins. */
   sort?: string;
   onSort?: (sort: string) => void;
+  /** With it the table shows so many rows at a time: thousands at once would hold up the page. */
+  pageRows?: number;
 }
+
+const collator = new Intl.Collator(undefined, { numeric: true });
 
 /** A table of rows, which scrolls sideways inside its frame. */
 export function DataTable<Row>(props: Props<Row>) {
-  const { caption, columns, rows, rowKey, details } = props;
+  const { caption, columns, rows, rowKey, details, pageRows = Number.POSITIVE_INFINITY } = props;
   const [ownSort, setOwnSort] = useState(props.sort ?? '');
+  const [first, setFirst] = useState(0);
   const sort = props.onSort ? (props.sort ?? '') : ownSort;
-  const onSort = props.onSort ?? setOwnSort;
+  const onSort = (next: string) => {
+    setFirst(0);
+    (props.onSort ?? setOwnSort)(next);
+  };
+  const inOrder = useMemo(() => sorted(rows, columns, sort), [rows, columns, sort]);
   if (rows.length === 0 && props.empty) return <Empty>{props.empty}</Empty>;
-  return (
+  // There may be fewer rows than before.
+  const start = first < rows.length ? first : 0;
+  const frame = (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable with the keyboard
     <section className="table-frame" aria-label={caption} tabIndex={0}>
       <table className="data-table">
@@ -53,12 +65,19 @@ export function DataTable<Row>(props: Props<Row>) {
           </tr>
         </thead>
         <tbody>
-          {sorted(rows, columns, sort).map((row, index) => (
+          {inOrder.slice(start, start + pageRows).map((row, index) => (
             <TableRow key={rowKey(row, index)} row={row} columns={columns} details={details} />
           ))}
         </tbody>
       </table>
     </section>
+  );
+  if (rows.length <= pageRows) return frame;
+  return (
+    <>
+      {frame}
+      <Pager of={caption} total={rows.length} first={start} pageRows={pageRows} onFirst={setFirst} />
+    </>
   );
 }
 
@@ -131,5 +150,5 @@ function sorted<Row>(rows: readonly Row[], columns: readonly Column<Row>[], sort
 function compare(one: string | number | null, other: string | number | null, sign: number): number {
   if (one === null || other === null) return Number(one === null) - Number(other === null);
   if (typeof one === 'number' && typeof other === 'number') return sign * (one - other);
-  return sign * String(one).localeCompare(String(other), undefined, { numeric: true });
+  return sign * collator.compare(String(one), String(other));
 }

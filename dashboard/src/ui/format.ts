@@ -1,7 +1,7 @@
 /** Numbers for people, in the way of their language. */
 
 const plain = new Intl.NumberFormat();
-const compact = new Intl.NumberFormat(undefined, { notation: 'compact', maximumFractionDigits: 1 });
+const compact = new Intl.NumberFormat(undefined, { notation: 'compact', maximumSignificantDigits: 3 });
 const UNITS = ['B', 'kB', 'MB', 'GB', 'TB'];
 
 /** `12,345`. */
@@ -9,7 +9,7 @@ export function formatNumber(value: number): string {
   return plain.format(value);
 }
 
-/** `12.3K`, where there is little room. */
+/** `12.3K`, `0.05`, where there is little room. */
 export function formatCompact(value: number): string {
   return compact.format(value);
 }

@@ -9,6 +9,7 @@ import { SearchField } from './search-field';
 test.each([
   [formatNumber(12_345.5), '12,345.5'],
   [formatCompact(12_345), '12.3K'],
+  [formatCompact(0.0512), '0.0512'],
   [formatPercent(3.456), '3.5 %'],
   [formatBytes(0), '0 B'],
   [formatBytes(999), '999 B'],

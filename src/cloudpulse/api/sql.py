@@ -1,6 +1,7 @@
 """SQL: statements of users, and those that have a name."""
 
 import datetime as dt
+import inspect
 import threading
 from typing import Annotated, Any
 
@@ -14,18 +15,33 @@ from cloudpulse.api.answer import JsonAnswer
 from cloudpulse.api.guards import requires
 from cloudpulse.api.problem_docs import MAY_TIME_OUT
 from cloudpulse.api.waiting import while_wanted
-from cloudpulse.serving.answers import SqlAnswer, SqlRequest
+from cloudpulse.serving.answers import Column, SqlAnswer, SqlRequest
 from cloudpulse.serving.named import NAMED
+from cloudpulse.serving.relations import COLUMNS
 
 READ = [requires("events:read")]
 
 
+class Table(msgspec.Struct, frozen=True, kw_only=True):
+    """A table that a statement can read."""
+
+    name: str
+    columns: list[Column]
+
+
+class SqlSchema(msgspec.Struct, frozen=True, kw_only=True):
+    """All of them."""
+
+    tables: list[Table]
+
+
 class NamedQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """A query that has a name."""
+    """A query that has a name. The two `?` of its `sql` are the moments from which, and before which, events count."""
 
     name: str
     description: str
     columns: tuple[str, ...]
+    sql: str
 
 
 class NamedQueryList(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,12 +69,24 @@ async def run_sql(request: Request[Any, Any, Any], data: JSONBody[SqlRequest]) -
         return JsonAnswer(await while_wanted(request, run))
 
 
+@get("/v1/query/sql/schema", guards=READ, sync_to_thread=False, summary="List the tables of SQL")
+def show_schema() -> SqlSchema:
+    """The tables that a statement can read, and their columns with DuckDB's types."""
+    return SqlSchema(
+        tables=[
+            Table(name=name, columns=[Column(*column) for column in columns.items()])
+            for name, columns in COLUMNS.items()
+        ]
+    )
+
+
 @get("/v1/query/named", guards=READ, sync_to_thread=False, summary="List the named queries")
 def list_named() -> NamedQueryList:
-    """Names, what they tell, and the columns of their answers."""
+    """Names, what they tell, the columns of their answers, and their statements."""
     return NamedQueryList(
         queries=[
-            NamedQuery(name=name, description=query.description, columns=query.columns) for name, query in NAMED.items()
+            NamedQuery(name=name, description=query.description, columns=query.columns, sql=inspect.cleandoc(query.sql))
+            for name, query in NAMED.items()
         ]
     )
 
@@ -87,4 +115,4 @@ async def run_named(
         return JsonAnswer(await while_wanted(request, run))
 
 
-sql_routes = [run_sql, list_named, run_named]
+sql_routes = [run_sql, show_schema, list_named, run_named]

@@ -28,8 +28,7 @@ TIME_COLUMNS: Mapping[str, str] = {"events": "timestamp", "raw_events": "receive
 
 RAW_COLUMNS: Mapping[str, str] = {
     **dict.fromkeys(("event_id", "event_type", "event_name"), "VARCHAR"),
-    "timestamp": "TIMESTAMPTZ",
-    "received_at": "TIMESTAMPTZ",
+    **dict.fromkeys(("timestamp", "received_at"), "TIMESTAMP WITH TIME ZONE"),
     **dict.fromkeys(("app", "client_id", "source", "session_id", "user_id"), "VARCHAR"),
     **dict.fromkeys(("properties", "metadata", "remote"), "VARCHAR"),
 }
@@ -46,12 +45,22 @@ SUMMARY_COLUMNS: Mapping[str, str] = {
 
 _ARROW = {
     "VARCHAR": pa.string(),
-    "TIMESTAMPTZ": pa.timestamp("us", "UTC"),
+    "BOOLEAN": pa.bool_(),
+    "TIMESTAMP WITH TIME ZONE": pa.timestamp("us", "UTC"),
     "DATE": pa.date32(),
     "BIGINT": pa.int64(),
     "DOUBLE": pa.float64(),
     "MAP(VARCHAR, BIGINT)": pa.map_(pa.string(), pa.int64()),
 }
+_DUCKDB = {arrow: kind for kind, arrow in _ARROW.items()}
+
+COLUMNS: Mapping[str, Mapping[str, str]] = {
+    "events": {field.name: _DUCKDB[field.type] for field in SILVER},
+    "raw_events": RAW_COLUMNS,
+    "daily_summaries": SUMMARY_COLUMNS,
+}
+"""By relation: its columns with DuckDB's types, as an answer names them."""
+
 _EARLIEST = micros(from_micros(0).replace(year=1))
 _LATEST = micros(from_micros(0).replace(year=9999))
 _HOUR = 3_600_000_000

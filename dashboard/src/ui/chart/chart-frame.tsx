@@ -5,6 +5,7 @@ import type { TimeChartProps, TimeRow } from './series';
 import './chart.css';
 
 const HEIGHT = 260;
+const PAGE_ROWS = 100;
 
 /** What all charts over time have around them: title, legend, and the same numbers as a table. */
 export function ChartFrame({ chart, children }: { chart: TimeChartProps; children: ReactNode }) {
@@ -29,10 +30,10 @@ export function ChartFrame({ chart, children }: { chart: TimeChartProps; childre
 }
 
 function ChartTable({ chart }: { chart: TimeChartProps }) {
-  const { title, rows, series, formatTime, formatValue = formatNumber } = chart;
+  const { title, rows, series, formatTime, formatValue = formatNumber, atHeader = 'Time' } = chart;
   const [isOpen, setIsOpen] = useState(false);
   const columns = [
-    { key: 'at', header: 'Time', cell: (row: TimeRow) => formatTime(row.at) },
+    { key: 'at', header: atHeader, cell: (row: TimeRow) => formatTime(row.at) },
     ...series.map(({ key, label }) => ({
       key: `series ${key}`,
       header: label,
@@ -45,7 +46,16 @@ function ChartTable({ chart }: { chart: TimeChartProps }) {
       <summary>
         Numbers as a table<span className="visually-hidden">: {title}</span>
       </summary>
-      {isOpen && <DataTable caption={title} isCaptionHidden columns={columns} rows={rows} rowKey={(row) => row.at} />}
+      {isOpen && (
+        <DataTable
+          caption={title}
+          isCaptionHidden
+          columns={columns}
+          rows={rows}
+          rowKey={(row) => row.at}
+          pageRows={PAGE_ROWS}
+        />
+      )}
     </details>
   );
 }

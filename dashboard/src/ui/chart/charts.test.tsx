@@ -1,6 +1,7 @@
 import { render, screen, waitFor, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { BarList } from './bar-list';
+import { Bars } from './bars';
 import { Lines } from './lines';
 import { type TimeChartProps, timeLabel } from './series';
 import { StackedBars } from './stacked-bars';
@@ -19,11 +20,25 @@ const CHART: TimeChartProps = {
 };
 
 test.each([
-  ['bars', StackedBars, '.recharts-bar'],
+  ['bars', Bars, '.recharts-bar'],
+  ['stacked bars', StackedBars, '.recharts-bar'],
   ['lines', Lines, '.recharts-line'],
 ])('%s are drawn in a series each', async (_, Chart, drawn) => {
   const { container } = render(<Chart {...CHART} />);
   await waitFor(() => expect(container.querySelectorAll(drawn)).toHaveLength(2), { timeout: 4_000 });
+});
+
+test('with a scale rows stand where they belong', async () => {
+  const rows = ['0', '1', '9', '10'].map((at) => ({ at, values: { click: 1 } }));
+  const scaled = { ...CHART, rows, formatTime: (at: string) => `at ${at}`, positionOf: Number, atHeader: 'n' };
+  const { container } = render(<Lines {...scaled} />);
+  const ticks = () => [...container.querySelectorAll('.recharts-xAxis-tick-labels text')];
+  await waitFor(() => expect(ticks().length).toBeGreaterThan(1), { timeout: 4_000 });
+  const at = Object.fromEntries(ticks().map((tick) => [tick.textContent, Number(tick.getAttribute('x'))]));
+  expect(at['at 0']).toBeLessThan(100);
+  expect(at['at 10']).toBeGreaterThan(500);
+  await userEvent.click(screen.getByText(/Numbers as a table/));
+  expect(await screen.findByRole('columnheader', { name: 'n' })).toBeVisible();
 });
 
 test('a chart says what it shows, and has its numbers as a table', async () => {

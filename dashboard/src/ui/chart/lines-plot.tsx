@@ -16,6 +16,7 @@ export default function LinesPlot(props: TimeChartProps) {
             stroke={color}
             strokeWidth={2}
             dot={hasOnePoint}
+            connectNulls={props.positionOf !== undefined}
             isAnimationActive={false}
           />
         ))}

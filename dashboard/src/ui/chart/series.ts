@@ -9,7 +9,7 @@ export interface Series {
 
 /** The values of one moment (the start of a minute, an hour, a day), each under the key of its series. */
 export interface TimeRow {
-  /** RFC 3339 in UTC. */
+  /** RFC 3339 in UTC; in charts of other things the number or the name that the values belong to. */
   at: string;
   values: Readonly<Record<string, number | null>>;
 }
@@ -23,6 +23,10 @@ export interface TimeChartProps {
   /** How a moment is written at the axis, as `timeLabel('minute')`. */
   formatTime: (at: string) => string;
   formatValue?: (value: number) => string;
+  /** What `at` is, above the numbers as a table. */
+  atHeader?: string;
+  /** Where `at` stands on an axis with a scale; without it rows stand side by side. */
+  positionOf?: (at: string) => number;
   height?: number;
 }
 
