@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from cloud.server import running
 from log_hygiene import Memory, leaks, listen
 
 MEMORY = Memory()
@@ -27,6 +28,13 @@ def _remembered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         listen(MEMORY, patch)
         yield
+
+
+@pytest.fixture(scope="session")
+def cloud() -> Iterator[str]:
+    """The address of a cloud that all tests of this process share: each makes resources of its own."""
+    with running() as url:
+        yield url
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -1,0 +1,1 @@
+"""Serverless AWS: one file per port."""
