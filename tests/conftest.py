@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from cloud.server import running
+from cloud.faults import Faults, impatient
+from cloud.server import FAULTS, running
 from log_hygiene import Memory, leaks, listen
 
 MEMORY = Memory()
@@ -35,6 +36,14 @@ def cloud() -> Iterator[str]:
     """The address of a cloud that all tests of this process share: each makes resources of its own."""
     with running() as url:
         yield url
+
+
+@pytest.fixture
+def faults(cloud: str) -> Iterator[Faults]:
+    """What this test lets fail of the cloud; the SDK repeats calls without a pause meanwhile."""
+    with impatient():
+        yield FAULTS
+    FAULTS.clear()
 
 
 @pytest.hookimpl(optionalhook=True)

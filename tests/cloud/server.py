@@ -6,6 +6,8 @@ from contextlib import contextmanager
 
 from moto.server import ThreadedMotoServer
 
+from cloud.faults import Faults
+
 REGION = "eu-central-1"
 ENVIRON = {
     "AWS_ACCESS_KEY_ID": "testing",
@@ -15,12 +17,17 @@ ENVIRON = {
 }
 """What an SDK is told besides the address."""
 
+FAULTS = Faults()
+"""What fails of this process's server, and what it is asked."""
+
 
 @contextmanager
 def running() -> Iterator[str]:
     """The address of a server that runs meanwhile, which this process and its children find in their environment."""
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
+    assert server._server is not None
+    server._server.app = FAULTS.in_front_of(server._server.app)
     host, port = server.get_host_and_port()
     url = f"http://{host}:{port}"
     before = {name: os.environ.get(name) for name in (*ENVIRON, "AWS_ENDPOINT_URL")}
