@@ -24,6 +24,7 @@ rate_limited = Counter("cloudpulse_rate_limited", "Requests refused for their ca
 requests = Counter("cloudpulse_requests", "Answered requests", ["method", "route", "status"], registry=registry)
 refused_tokens = Counter("cloudpulse_refused_tokens", "Requests refused for their token", ["reason"], registry=registry)
 running_statements = Gauge("cloudpulse_running_statements", "Statements that the engine runs", registry=registry)
+stream_failures = Counter("cloudpulse_stream_failures", "Parts of batches that the stream lacks", registry=registry)
 sign_ins = Counter("cloudpulse_sign_ins", "People who wanted to sign in", ["outcome"], registry=registry)
 
 

@@ -39,10 +39,11 @@ def decide(requests: Sequence[Prepared], index: IdIndex, now_seconds: int) -> li
     if not any(found) and len(set(keys)) == len(keys):
         return [Decided(request, None, _receipt(request, len(request.keys), 0)) for request in requests]
     known = {key: entry.payload_hash for key, entry in zip(keys, found, strict=True) if entry is not None}
-    return [_decide_one(request, known) for request in requests]
+    return [decide_one(request, known) for request in requests]
 
 
-def _decide_one(request: Prepared, known: dict[bytes, bytes]) -> Decided:
+def decide_one(request: Prepared, known: dict[bytes, bytes]) -> Decided:
+    """Tell new events from duplicates and conflicts, against known payload hashes by id, which what is new joins."""
     fresh: list[int] = []
     kept: list[int] = []
     for place, (key, packed) in enumerate(zip(request.keys, request.packed, strict=True)):

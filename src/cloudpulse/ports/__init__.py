@@ -1,6 +1,7 @@
 """What differs between engines. Each docstring says what an implementation promises."""
 
 from cloudpulse.ports.audit import AuditEntry, AuditLog
+from cloudpulse.ports.claims import BatchLog, BatchState, BatchStates, BatchStatus, Claim, Claims
 from cloudpulse.ports.counters import Counters, LiveCounts, MinuteCount
 from cloudpulse.ports.jobs import Execution, Executions, JobRun, Jobs, JobStatus, StepRun
 from cloudpulse.ports.letters import DeadLetter, DeadLetters
@@ -13,7 +14,13 @@ from cloudpulse.ports.warehouse import Limits, Relation, Rows, Warehouse
 __all__ = [
     "AuditEntry",
     "AuditLog",
+    "BatchLog",
+    "BatchState",
+    "BatchStates",
+    "BatchStatus",
     "Channel",
+    "Claim",
+    "Claims",
     "Counters",
     "DeadLetter",
     "DeadLetters",

@@ -48,12 +48,13 @@ THROTTLED = frozenset(
 
 
 @cache
-def client(service: str) -> Any:
-    """The client of a service that all threads share; it gives up soon and tries a call three times in all."""
+def client(service: str, read_seconds: int = 10, attempts: int = 3) -> Any:
+    """The client of a service that all threads share; it gives up soon, after so many tries of a call in all."""
     import boto3
     from botocore.config import Config
 
-    config = Config(connect_timeout=2, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 3})
+    retries = {"mode": "standard", "total_max_attempts": attempts}
+    config = Config(connect_timeout=2, read_timeout=read_seconds, retries=retries)
     with _CREATING:  # boto3's session may not be used by two threads at once, its clients may
         return boto3.client(service, config=config)
 
