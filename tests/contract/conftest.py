@@ -1,10 +1,21 @@
 """One fixture per port; every suite in this folder runs on every engine in ``ENGINES``."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import Any, NamedTuple
+from uuid import uuid4
 
 import pytest
 
+from cloud import s3
+from cloud.dynamodb import new_table
+from cloudpulse.engines.aws.audit_log import S3AuditLog
+from cloudpulse.engines.aws.counters import DynamoCounters
+from cloudpulse.engines.aws.executions import DynamoExecutions
+from cloudpulse.engines.aws.jobs import DynamoJobs
+from cloudpulse.engines.aws.records import DynamoRecords
+from cloudpulse.engines.aws.secrets import SecretsManagerSecrets
 from cloudpulse.engines.local.audit_log import FileAuditLog
 from cloudpulse.engines.local.counters import SqliteCounters
 from cloudpulse.engines.local.dead_letters import SqliteDeadLetters
@@ -32,6 +43,14 @@ from cloudpulse.ports import (
 from cloudpulse.settings import Settings
 
 ENGINES = ["local"]
+BOTH = ["local", "aws"]
+
+
+class Audit(NamedTuple):
+    """Opens an audit log, and reads what is in it, in order."""
+
+    open: Callable[[], AuditLog]
+    read: Callable[[], list[bytes]]
 
 
 @pytest.fixture(params=ENGINES)
@@ -39,25 +58,29 @@ def engine(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture
-def counters(engine: str, tmp_path: Path) -> Iterator[Counters]:
-    store = {"local": SqliteCounters}[engine](tmp_path / "counters.db")
-    yield store
-    store.close()
+def _made(request: pytest.FixtureRequest, local: Callable[[], Any], aws: Callable[[], Any]) -> Iterator[Any]:
+    """What the fixture's engine has for its port."""
+    if request.param == "aws":
+        request.getfixturevalue("cloud")
+        yield aws()
+    else:
+        with closing(local()) as store:
+            yield store
 
 
-@pytest.fixture
-def records(engine: str, tmp_path: Path) -> Iterator[Records]:
-    store = {"local": SqliteRecords}[engine](tmp_path / "records.db")
-    yield store
-    store.close()
+@pytest.fixture(params=BOTH)
+def counters(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Counters]:
+    yield from _made(request, lambda: SqliteCounters(tmp_path / "counters.db"), lambda: DynamoCounters(new_table()))
 
 
-@pytest.fixture
-def jobs(engine: str, tmp_path: Path) -> Iterator[Jobs]:
-    store = {"local": SqliteJobs}[engine](tmp_path)
-    yield store
-    store.close()
+@pytest.fixture(params=BOTH)
+def records(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Records]:
+    yield from _made(request, lambda: SqliteRecords(tmp_path / "records.db"), lambda: DynamoRecords(new_table()))
+
+
+@pytest.fixture(params=BOTH)
+def jobs(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Jobs]:
+    yield from _made(request, lambda: SqliteJobs(tmp_path), lambda: DynamoJobs(new_table()))
 
 
 @pytest.fixture
@@ -68,10 +91,18 @@ def dead_letters(engine: str, tmp_path: Path) -> Iterator[DeadLetters]:
 
 
 @pytest.fixture
-def secrets(engine: str, tmp_path: Path) -> Iterator[Secrets]:
-    store = {"local": SqliteSecrets}[engine](tmp_path / "secrets.db")
+def ledger(engine: str, tmp_path: Path) -> Iterator[Records]:
+    """The records that dead letters are counted in."""
+    store = {"local": SqliteRecords}[engine](tmp_path / "records.db")
     yield store
     store.close()
+
+
+@pytest.fixture(params=BOTH)
+def secrets(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Secrets]:
+    yield from _made(
+        request, lambda: SqliteSecrets(tmp_path / "secrets.db"), lambda: SecretsManagerSecrets(f"{uuid4().hex}/")
+    )
 
 
 @pytest.fixture(params=[DuckDbWarehouse, IsolatedWarehouse])
@@ -108,12 +139,19 @@ def audit_file(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def audit_log(engine: str, audit_file: Path) -> AuditLog:
-    return {"local": FileAuditLog}[engine](audit_file)
+def audit_log(audit_file: Path) -> FileAuditLog:
+    return FileAuditLog(audit_file)
 
 
-@pytest.fixture
-def executions(engine: str, tmp_path: Path) -> Iterator[Executions]:
-    store = {"local": SqliteExecutions}[engine](tmp_path)
-    yield store
-    store.close()
+@pytest.fixture(params=BOTH)
+def audit(request: pytest.FixtureRequest, audit_file: Path) -> Audit:
+    if request.param == "local":
+        return Audit(lambda: FileAuditLog(audit_file), lambda: audit_file.read_bytes().splitlines())
+    request.getfixturevalue("cloud")
+    bucket = s3.new_bucket()
+    return Audit(lambda: S3AuditLog(bucket), lambda: s3.objects(bucket))
+
+
+@pytest.fixture(params=BOTH)
+def executions(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Executions]:
+    yield from _made(request, lambda: SqliteExecutions(tmp_path), lambda: DynamoExecutions(new_table()))

@@ -36,27 +36,27 @@ def write_many(path: Path, actor: str) -> None:
         log.append(entry(number, actor, f"2026-{9 + 3 * number // ENTRIES:02}-01T00:00:00Z"))
 
 
-def test_entries_stand_in_order_as_they_were_given(audit_log, audit_file):
-    written = [entry(number) for number in range(5)]
+def test_entries_stand_in_order_as_they_were_given(audit):
+    written, log = [entry(number) for number in range(5)], audit.open()
     for one in written:
-        audit_log.append(one)
-    assert entries(audit_file) == written
+        log.append(one)
+    assert [msgspec.json.decode(line, type=AuditEntry) for line in audit.read()] == written
 
 
-def test_what_stands_there_is_never_changed(audit_log, audit_file):
-    before = b""
+def test_what_stands_there_is_never_changed(audit):
+    before, log = [], audit.open()
     for number in range(5):
-        audit_log.append(entry(number))
-        now = audit_file.read_bytes()
-        assert now.startswith(before)
-        assert now.count(b"\n") == number + 1
+        log.append(entry(number))
+        now = audit.read()
+        assert now[:-1] == before
         before = now
 
 
-def test_a_log_that_is_opened_again_goes_on(audit_log, audit_file):
-    audit_log.append(entry(1))
-    FileAuditLog(audit_file).append(entry(2))
-    assert entries(audit_file) == [entry(1), entry(2)]
+def test_a_log_that_is_opened_again_goes_on(audit):
+    first, second = entry(1), entry(2, at="2026-11-20T14:00:01Z")
+    audit.open().append(first)
+    audit.open().append(second)
+    assert [msgspec.json.decode(line, type=AuditEntry) for line in audit.read()] == [first, second]
 
 
 def test_only_its_owner_reads_it(audit_log, audit_file):

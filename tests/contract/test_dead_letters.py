@@ -75,7 +75,7 @@ def test_an_unknown_id_is_no_letter(dead_letters: DeadLetters) -> None:
         assert not dead_letters.remove(unknown)
 
 
-def test_removed_events_are_counted_where_they_went(dead_letters: DeadLetters, records: Records) -> None:
+def test_removed_events_are_counted_where_they_went(dead_letters: DeadLetters, ledger: Records) -> None:
     """Guards mechanism 18: once, in the step that removes them, and for each journal."""
     for seq, journal in ((1, "j"), (2, "j"), (3, "older"), (4, "j")):
         dead_letters.park(letter(seq, journal=journal), BATCH)
@@ -84,7 +84,7 @@ def test_removed_events_are_counted_where_they_went(dead_letters: DeadLetters, r
     assert not dead_letters.remove("lake:j:2", "purged")
     assert dead_letters.remove("lake:older:3", "expired")
     assert dead_letters.remove("lake:j:4")
-    assert records.list("ledger") == [("expired:older", {"events": 2}), ("purged:j", {"events": 4})]
+    assert ledger.list("ledger") == [("expired:older", {"events": 2}), ("purged:j", {"events": 4})]
 
 
 def test_letters_above_the_position_go_for_the_log_delivers_them_again(dead_letters: DeadLetters) -> None:
@@ -106,15 +106,15 @@ def test_a_consumer_without_a_position_gets_everything_again(dead_letters: DeadL
     assert ids(dead_letters.list()) == ["speed:j:1"]
 
 
-def test_a_shortened_letter_keeps_the_rest_and_counts_what_went(dead_letters: DeadLetters, records: Records) -> None:
+def test_a_shortened_letter_keeps_the_rest_and_counts_what_went(dead_letters: DeadLetters, ledger: Records) -> None:
     dead_letters.park(letter(7), BATCH)
     rest = msgspec.structs.replace(BATCH, events=1, ids=b"\1" * 25, lines=b"rest")
     assert dead_letters.shorten("lake:j:7", rest, "erased")
     assert dead_letters.show("lake:j:7") == msgspec.structs.replace(letter(7), events=1)
     assert dead_letters.batch("lake:j:7") == rest
-    assert records.get("ledger", "erased:j") == {"events": 1}
+    assert ledger.get("ledger", "erased:j") == {"events": 1}
     assert not dead_letters.shorten("lake:j:8", rest, "erased")
-    assert records.get("ledger", "erased:j") == {"events": 1}
+    assert ledger.get("ledger", "erased:j") == {"events": 1}
     dead_letters.park(letter(7, "speed"), BATCH)
     assert dead_letters.shorten("speed:j:7", rest)
-    assert records.get("ledger", "erased:j") == {"events": 1}
+    assert ledger.get("ledger", "erased:j") == {"events": 1}
