@@ -71,6 +71,7 @@ GIB = 1024 * MIB
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """All settings with their defaults; units stand in the names."""
 
+    engine: Literal["local", "aws"] = "local"
     data: Path = Path("cloudpulse-data")
     host: str = "127.0.0.1"
     port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 8080
@@ -140,6 +141,12 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     smtp_url: str = ""
     alarm_email_to: tuple[str, ...] = ()
     alarm_email_from: str = ""
+
+    # The aws engine's. Account, region and credentials are the SDK's own settings.
+    aws_counters_table: str = ""
+    aws_records_table: str = ""
+    aws_bucket: str = ""
+    aws_secrets_prefix: str = ""
 
     @property
     def url(self) -> str:

@@ -23,10 +23,14 @@ App = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 @dataclass(frozen=True)
 class Error:
-    """How a call fails: an error that the service answers with; without a code it answers nothing at all."""
+    """How a call fails: an error that the service answers with; without a code it answers nothing at all.
+
+    ``reasons`` tell what was wrong with each action of a transaction.
+    """
 
     code: str = ""
     status: int = 400
+    reasons: tuple[str, ...] = ()
 
 
 TIME_OUT = Error()
@@ -218,7 +222,8 @@ def _refusal(service: str, error: Error) -> tuple[str, list[tuple[str, str]], by
         answer = f"<Error><Code>{error.code}</Code><Message>on purpose</Message></Error>".encode()
         kind = "application/xml"
     else:
-        answer = json.dumps({"__type": error.code, "message": "on purpose"}).encode()
+        reasons = {"CancellationReasons": [{"Code": reason} for reason in error.reasons]} if error.reasons else {}
+        answer = json.dumps({"__type": error.code, "message": "on purpose", **reasons}).encode()
         kind = "application/x-amz-json-1.0"
     headers = [("Content-Type", kind), ("x-amzn-ErrorType", error.code), ("Content-Length", str(len(answer)))]
     return f"{error.status} {error.code or 'Nothing'}", headers, answer
