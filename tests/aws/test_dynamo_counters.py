@@ -11,7 +11,7 @@ import boto3
 import pytest
 
 from cloud.dynamodb import new_table
-from cloud.faults import EXPIRED, TIME_OUT, Error, Faults, throttle
+from cloud.faults import EXPIRED, TIME_OUT, Error, Faults, Request, throttle
 from cloudpulse.engines.aws.clients import client
 from cloudpulse.engines.aws.counters import DynamoCounters, Step
 from cloudpulse.engines.aws.dynamo import size_of
@@ -247,14 +247,24 @@ def test_all_that_is_written_has_an_end(counters, table):
     assert {int(item["expires"]["N"]) for item in items} == {MINUTE * 60 + 26 * 3600}
 
 
-@pytest.mark.parametrize(("known", "units"), [(0, 4), (100, 4), (500, 12), (5000, 68)])
-def test_what_a_batch_costs(counters, table, known, units):
-    """The figures of docs/decisions/0015: units to write a batch into a minute that has so many sessions."""
-    apply(counters, step(1, sessions=known))
-    apply(counters, step(2))
+def units_written(requests: list[Request], table: str) -> int:
+    """What DynamoDB charges for transactions: two units for each KiB, begun, of each item as it stands."""
+    writes = [write for one in requests if one.operation == WRITE for write in one.json()["TransactItems"]]
+    keys = [put["Put"]["Item"] if "Put" in put else put["Update"]["Key"] for put in writes]
     dynamodb = boto3.client("dynamodb")
-    marker, minute = (
-        dynamodb.get_item(TableName=table, Key={"pk": {"S": pk}, "sk": {"S": f"{MINUTE}#shop"}})["Item"]
-        for pk in (f"applied#{batch(2)}", f"minute#{MINUTE // 60}")
-    )
-    assert 2 * sum(math.ceil(size_of(item) / 1024) for item in (marker, minute)) == units
+    items = [dynamodb.get_item(TableName=table, Key={k: key[k] for k in ("pk", "sk")})["Item"] for key in keys]
+    return sum(2 * math.ceil(size_of(item) / 1024) for item in items)
+
+
+@pytest.mark.parametrize(
+    ("known", "alone", "together"), [(0, 4, 2.1), (100, 4, 2.1), (500, 12, 2.5), (1000, 18, 2.8), (5000, 68, 5.3)]
+)
+def test_what_a_batch_costs(counters, table, faults, known, alone, together):
+    """The figures of docs/decisions/0015: units to write a batch into a minute with so many sessions, or 20 at once."""
+    apply(counters, step(1, sessions=known))
+    with faults.recorded() as requests:
+        apply(counters, step(2, sessions=0))
+    assert units_written(requests, table) == alone
+    with faults.recorded() as requests:
+        counters.apply_all(step(number, sessions=0) for number in range(3, 23))
+    assert units_written(requests, table) / 20 == together
