@@ -1,18 +1,15 @@
 """What the counters on DynamoDB promise beyond the port; guards mechanism 24."""
 
 import math
-import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from functools import partial
 
 import boto3
 import pytest
 
 from cloud.dynamodb import new_table
 from cloud.faults import EXPIRED, TIME_OUT, Error, Faults, Request, throttle
-from cloudpulse.engines.aws.clients import client
+from cloud.rivals import first_before, in_threads
 from cloudpulse.engines.aws.counters import DynamoCounters, Step
 from cloudpulse.engines.aws.dynamo import size_of
 from cloudpulse.errors import StoreError
@@ -63,50 +60,18 @@ def sessions(counters: DynamoCounters) -> int:
     return sketch.estimate(body for _, _, body in counters.range(MINUTE, MINUTE + 59).sessions)
 
 
-def in_threads(*calls: Callable[[], Any]) -> list[Any]:
-    """What all of them return, begun at one moment."""
-    begin, answers = threading.Barrier(len(calls)), []
-
-    def run(call: Callable[[], Any]) -> None:
-        begin.wait()
-        answers.append(call())
-
-    threads = [threading.Thread(target=run, args=(call,)) for call in calls]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return answers
-
-
-@contextmanager
-def first_before(operation: str, act: Callable[[], Any]) -> Iterator[None]:
-    """Do something just before the next call of an operation."""
-    left = [act]
-
-    def acting(**_: Any) -> None:
-        if left:
-            left.pop()()
-
-    events, name = client("dynamodb").meta.events, f"before-call.dynamodb.{operation}"
-    events.register(name, acting)
-    yield
-    events.unregister(name, acting)
-    assert not left
-
-
 def test_writers_at_once_on_one_minute_add_up_and_merge_their_sessions(counters):
     def write(writer: int) -> int:
         return sum(apply(counters, step(10 * writer + number)) for number in range(6))
 
-    answers = in_threads(*(lambda writer=writer: write(writer) for writer in range(4)))
+    answers = in_threads([partial(write, writer) for writer in range(4)])
     assert answers == [6] * 4
     assert totals(counters) == {"page_view": 48, "click": 24}
     assert sessions(counters) == 72
 
 
 def test_a_batch_that_many_apply_at_once_counts_once(counters):
-    answers = in_threads(*[lambda: apply(counters, step(1))] * 6)
+    answers = in_threads([lambda: apply(counters, step(1))] * 6)
     assert sorted(answers) == [False] * 5 + [True]
     assert totals(counters) == {"page_view": 2, "click": 1}
     assert sessions(counters) == 3

@@ -1,15 +1,13 @@
 """What records, jobs and executions in DynamoDB promise beyond their ports: rivals, lost answers, limits."""
 
 import datetime as dt
-import threading
-from collections.abc import Callable
-from typing import Any
 
 import msgspec
 import pytest
 
 from cloud.dynamodb import new_table
 from cloud.faults import EXPIRED, TIME_OUT, throttle
+from cloud.rivals import first_before, in_threads
 from cloudpulse.engines.aws.dynamo import Table
 from cloudpulse.engines.aws.executions import DynamoExecutions
 from cloudpulse.engines.aws.jobs import DynamoJobs
@@ -36,21 +34,6 @@ def jobs(cloud):
 @pytest.fixture
 def executions(cloud):
     return DynamoExecutions(new_table())
-
-
-def in_threads(count: int, call: Callable[[], Any]) -> list[Any]:
-    begin, answers = threading.Barrier(count), []
-
-    def run() -> None:
-        begin.wait()
-        answers.append(call())
-
-    threads = [threading.Thread(target=run) for _ in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return answers
 
 
 def documents(count: int) -> dict[str, int]:
@@ -113,7 +96,7 @@ def test_a_long_list_is_read_page_by_page(records, faults):
 
 def test_rivals_who_delete_the_same_share_the_count(records):
     records.put("one", documents(120))
-    answers = in_threads(3, lambda: records.delete("one", documents(120)))
+    answers = in_threads([lambda: records.delete("one", documents(120))] * 3)
     assert sum(answers) == 120
     assert records.list("one") == []
 
@@ -151,8 +134,16 @@ def test_a_try_is_counted_once_when_its_answer_is_lost(jobs, faults):
 
 def test_a_scheduled_time_is_put_in_line_by_one_of_many(jobs):
     assert not jobs.schedule("compact", NOW - HOUR, NOW)
-    assert sorted(in_threads(4, lambda: jobs.schedule("compact", NOW, NOW))) == [False, False, False, True]
+    assert sorted(in_threads([lambda: jobs.schedule("compact", NOW, NOW)] * 4)) == [False, False, False, True]
     assert [run.scheduled_for for run in jobs.history()] == ["2026-11-20T00:05:00.000Z"]
+
+
+def test_a_scheduled_time_that_a_later_one_has_passed_meanwhile_is_left_out(jobs):
+    jobs.schedule("compact", NOW - HOUR, NOW)
+    with first_before(WRITE, lambda: jobs.schedule("compact", NOW + HOUR, NOW)):
+        assert not jobs.schedule("compact", NOW, NOW)
+    assert not jobs.schedule("compact", NOW + HOUR, NOW)
+    assert [run.scheduled_for for run in jobs.history()] == ["2026-11-20T01:05:00.000Z"]
 
 
 def test_a_scheduled_time_is_put_in_line_once_when_no_answer_comes(jobs, faults):
@@ -169,7 +160,8 @@ def test_the_newest_are_read_and_no_others(jobs, faults):
         jobs.request("compact", {}, NOW)
     with faults.recorded() as requests:
         assert len(jobs.history(limit=2)) == 2
-    assert [(request.operation, request.json()["Limit"]) for request in requests] == [("Query", 2)]
+        assert jobs.history("another", limit=1) == []
+    assert [(request.operation, request.json().get("Limit")) for request in requests] == [("Query", 2), ("Query", None)]
 
 
 def test_a_document_that_has_changed_since_it_was_read_is_not_removed(cloud):
@@ -185,6 +177,6 @@ def test_a_document_that_has_changed_since_it_was_read_is_not_removed(cloud):
 def test_many_start_the_same_execution_and_all_get_the_first(executions):
     one = Execution(id="a", workflow="w", status="waiting", requested_at="", steps=())
     names = iter(range(4))
-    answers = in_threads(4, lambda: executions.start(msgspec.structs.replace(one, workflow=str(next(names)))))
+    answers = in_threads([lambda: executions.start(msgspec.structs.replace(one, workflow=str(next(names))))] * 4)
     assert len({answer.workflow for answer in answers}) == 1
     assert len(executions.history()) == 1

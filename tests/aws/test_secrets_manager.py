@@ -1,12 +1,13 @@
 """What the secrets in Secrets Manager promise beyond the port: rivals, lost answers, secrets that others made."""
 
-import threading
+from functools import partial
 from uuid import uuid4
 
 import boto3
 import pytest
 
 from cloud.faults import EXPIRED, TIME_OUT, throttle
+from cloud.rivals import in_threads
 from cloudpulse.engines.aws.secrets import SecretsManagerSecrets
 from cloudpulse.errors import StoreError
 
@@ -31,18 +32,12 @@ def values(secrets: SecretsManagerSecrets, name: str = "signing", now: int = NOW
 def test_no_version_of_rivals_is_lost(secrets, known):
     if known:
         secrets.put("signing", "first", NOW)
-    begin = threading.Barrier(4)
 
     def write(writer: int) -> None:
-        begin.wait()
         for number in range(3):
             secrets.put("signing", f"{writer}-{number}", NOW, keep_previous_seconds=60)
 
-    threads = [threading.Thread(target=write, args=(writer,)) for writer in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    in_threads([partial(write, writer) for writer in range(4)])
     written = {f"{writer}-{number}" for writer in range(4) for number in range(3)} | ({"first"} if known else set())
     assert sorted(values(secrets)) == sorted(written)
 

@@ -61,8 +61,10 @@ def client(service: str, read_seconds: int = 10, attempts: int = 3) -> Any:
 
 def code_of(error: "ClientError") -> str:
     """What the service calls the error, or the first one that ended a transaction."""
-    reasons = [reason["Code"] for reason in error.response.get("CancellationReasons", ()) if reason["Code"] != "None"]
-    return reasons[0] if reasons else str(error.response.get("Error", {}).get("Code", ""))
+    reasons = (str(reason.get("Code")) for reason in error.response.get("CancellationReasons", ()))
+    return next((code for code in reasons if code != "None"), "") or str(
+        error.response.get("Error", {}).get("Code", "")
+    )
 
 
 @contextmanager

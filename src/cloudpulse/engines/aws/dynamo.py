@@ -28,6 +28,12 @@ _FIRST_PAUSE = 0.01
 _LONGEST_PAUSE = 0.25
 _FAILED = frozenset({"ConditionalCheckFailed", "ConditionalCheckFailedException"})
 _PASSING = THROTTLED | {"TransactionConflict", "TransactionConflictException", "TransactionInProgressException"}
+_RANGES = {
+    (False, False): "",
+    (True, False): " AND sk >= :first",
+    (False, True): " AND sk <= :last",
+    (True, True): " AND sk BETWEEN :first AND :last",
+}
 _METHODS = {"Put": "put_item", "Update": "update_item", "Delete": "delete_item"}
 
 
@@ -109,16 +115,11 @@ class Table:
         self, pk: str, first: str = "", last: str = "", attributes: str = "", newest: bool = False, page: int = 0
     ) -> Iterator[Item]:
         """Items of one ``pk`` with ``first`` <= ``sk`` <= ``last``, each bound where given, read page by page."""
-        bounds = {":pk": pk, **({":first": first} if first else {}), **({":last": last} if last else {})}
-        condition = {
-            2: "",
-            3: " AND sk >= :first" if first else " AND sk <= :last",
-            4: " AND sk BETWEEN :first AND :last",
-        }
+        values = {":pk": pk, ":first": first, ":last": last}
         yield from self._pages(
             "query",
-            KeyConditionExpression="pk = :pk" + condition[1 + len(bounds)],
-            ExpressionAttributeValues={name: {"S": value} for name, value in bounds.items()},
+            KeyConditionExpression=f"pk = :pk{_RANGES[bool(first), bool(last)]}",
+            ExpressionAttributeValues={name: {"S": value} for name, value in values.items() if value},
             ScanIndexForward=not newest,
             **({"ProjectionExpression": attributes} if attributes else {}),
             **({"Limit": page} if page else {}),

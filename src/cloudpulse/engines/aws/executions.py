@@ -41,7 +41,7 @@ class DynamoExecutions:
         self, workflow: str | None = None, statuses: Sequence[JobStatus] = (), limit: int | None = None
     ) -> list[Execution]:
         """Executions, newest first."""
-        found = (_decode(entry.document) for entry in self._line.newest(limit))
+        found = (_decode(entry.document) for entry in self._line.newest(None if workflow or statuses else limit))
         wanted = (one for one in found if workflow in (None, one.workflow) and (not statuses or one.status in statuses))
         return [*islice(wanted, limit)]
 

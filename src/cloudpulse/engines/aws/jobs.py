@@ -93,7 +93,7 @@ class DynamoJobs:
         self, name: str | None = None, statuses: Sequence[JobStatus] = (), limit: int | None = None
     ) -> list[JobRun]:
         """Runs, newest first."""
-        found = (_decode(entry.document) for entry in self._line.newest(limit))
+        found = (_decode(entry.document) for entry in self._line.newest(None if name or statuses else limit))
         wanted = (run for run in found if name in (None, run.name) and (not statuses or run.status in statuses))
         return [*islice(wanted, limit)]
 

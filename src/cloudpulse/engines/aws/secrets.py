@@ -111,9 +111,8 @@ class SecretsManagerSecrets:
         with translated():
             for left in pauses(RIVAL_TRIES):
                 stored = self._read(name)
-                if (
-                    stored and stored.id in ours
-                ):  # a try took effect whose answer was lost, and the next one was refused
+                # A try may take effect whose answer is lost, so that the SDK's next one is refused.
+                if stored and stored.id in ours:
                     return True
                 versions = change(stored.versions if stored else [])
                 if versions is None:
