@@ -146,6 +146,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     aws_counters_table: str = ""
     aws_records_table: str = ""
     aws_bucket: str = ""
+    aws_database: str = ""
     aws_secrets_prefix: str = ""
 
     @property

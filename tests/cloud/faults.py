@@ -36,6 +36,7 @@ class Error:
 TIME_OUT = Error()
 """The connection ends without an answer, which tells a caller as little as a time-out, and sooner."""
 
+DENIED = Error("AccessDenied", 403)
 INTERNAL = Error("InternalFailure", 500)
 EXPIRED = Error("ExpiredTokenException")
 CONDITION = Error("ConditionalCheckFailedException")
@@ -69,6 +70,8 @@ class Faults:
     _faults: dict[tuple[str, str], list[_Fault]] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
     _recording: bool = False
+    _left: int | None = None
+    _unheard: bool = False
 
     def fail(
         self,
@@ -91,6 +94,20 @@ class Faults:
     ) -> None:
         """Let the entries at these places fail, of SendMessageBatch and PutRecords."""
         self._add(service, operation, _Fault(None, after, times, 0, frozenset(places)))
+
+    @contextmanager
+    def lost_after(self, calls: int, *, unheard: bool = False) -> Iterator[None]:
+        """Meanwhile refuse all calls but the first ones, as if the caller had died there.
+
+        ``unheard``: the first that is refused takes effect all the same.
+        """
+        with self._lock:
+            self._left, self._unheard = calls, unheard
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._left = None
 
     def clear(self) -> None:
         """Nothing fails any more."""
@@ -117,6 +134,8 @@ class Faults:
 
     def _take(self, service: str, operation: str) -> _Fault | None:
         with self._lock:
+            if self._left is not None:
+                return self._lose()
             faults = self._faults.get((service, operation), [])
             if not faults:
                 return None
@@ -125,6 +144,14 @@ class Faults:
                 return None
             faults[0].times -= 1
             return faults.pop(0) if faults[0].times <= 0 else faults[0]
+
+    def _lose(self) -> _Fault | None:
+        assert self._left is not None
+        if self._left > 0:
+            self._left -= 1
+            return None
+        unheard, self._unheard = self._unheard, False
+        return _Fault(DENIED, unheard, 1, 0)
 
     def in_front_of(self, app: App) -> App:
         """The server with this before it."""

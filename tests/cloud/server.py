@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from moto.server import ThreadedMotoServer
 
-from cloud import dynamodb, secretsmanager
+from cloud import dynamodb, glue, secretsmanager
 from cloud.faults import Faults
 
 REGION = "eu-central-1"
@@ -26,6 +26,7 @@ FAULTS = Faults()
 def running() -> Iterator[str]:
     """The address of a server that runs meanwhile, which this process and its children find in their environment."""
     dynamodb.install()
+    glue.install()
     secretsmanager.install()
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()

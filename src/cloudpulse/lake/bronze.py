@@ -1,4 +1,8 @@
-"""Raw accepted events as immutable objects, one per lake commit and received hour, and the list of them."""
+"""Raw accepted events as immutable objects, one per lake commit and received hour, and the list of them.
+
+In a bucket (``fileio.Objects``) they have the same names as in the data folder. There they are written and listed;
+merging, tiering and erasing are for a folder alone.
+"""
 
 import datetime as dt
 import hashlib
@@ -78,8 +82,27 @@ def plan(journal: str, batches: Sequence[Batch], now: int) -> list[tuple[BronzeF
 
     Next tries of dead letters lie apart: their lines are older than they are.
     """
-    groups = groupby(batches, key=lambda batch: (batch.received_at // _HOUR, batch.redrive_of is not None))
+    groups = groupby(batches, key=lambda batch: (_hour(batch), batch.redrive_of is not None))
     return [_describe(journal, hour, list(group), now) for (hour, _), group in groups]
+
+
+def plan_keyed(batches: Mapping[str, Batch], now: int) -> list[tuple[BronzeFile, list[str]]]:
+    """The objects that batches with keys make, in no order: one for each hour, with the keys of what it holds in turn.
+
+    Each object is a journal of its own, named by what is in it: the same content is the same object, and no other is.
+    """
+    hours = groupby(sorted(batches, key=lambda key: (_hour(batches[key]), key)), key=lambda key: _hour(batches[key]))
+    return [_describe_keyed(hour, {key: batches[key] for key in keys}, now) for hour, keys in hours]
+
+
+def _describe_keyed(hour: int, batches: Mapping[str, Batch], now: int) -> tuple[BronzeFile, list[str]]:
+    # A request that is made again has the same key, and other lines: they say when it was received.
+    name = hashlib.sha256(b"".join(batch.lines for batch in batches.values())).hexdigest()[:32]
+    return _describe(name, hour, list(batches.values()), now)[0], list(batches)
+
+
+def _hour(batch: Batch) -> int:
+    return batch.received_at // _HOUR
 
 
 def _describe(journal: str, hour: int, batches: list[Batch], now: int) -> tuple[BronzeFile, list[Batch]]:
@@ -101,12 +124,18 @@ def _describe(journal: str, hour: int, batches: list[Batch], now: int) -> tuple[
 
 def write(data: Path, file: BronzeFile, batches: Sequence[Batch]) -> BronzeFile:
     """Write an object durably; returns its description with the hash."""
+    file, content = encode(file, batches)
+    write_durably(data / file.path, content)
+    return file
+
+
+def encode(file: BronzeFile, batches: Sequence[Batch]) -> tuple[BronzeFile, bytes]:
+    """An object's description with the hash, and its content."""
     size = sum(zstandard.frame_content_size(batch.lines) for batch in batches)
     compressor = zstandard.ZstdCompressor(level=LEVEL).compressobj(size=size)
     parts = [compressor.compress(codec.decompress(batch.lines)) for batch in batches]
     content = b"".join([*parts, compressor.flush()])
-    write_durably(data / file.path, content)
-    return msgspec.structs.replace(file, sha256=hashlib.sha256(content).hexdigest(), size=size)
+    return msgspec.structs.replace(file, sha256=hashlib.sha256(content).hexdigest(), size=size), content
 
 
 def write_pieces(path: Path, pieces: Iterable[bytes], size: int) -> str:

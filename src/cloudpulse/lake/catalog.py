@@ -1,16 +1,18 @@
-"""Where the Iceberg table is found: an SQLite catalog and a folder."""
+"""Where the Iceberg table is found: an SQLite catalog and a folder, or Glue and a bucket."""
 
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+from pyiceberg.catalog import Catalog
 from pyiceberg.catalog.sql import SqlCatalog
-from pyiceberg.exceptions import NamespaceAlreadyExistsError, TableAlreadyExistsError
+from pyiceberg.exceptions import NamespaceAlreadyExistsError, NoSuchTableError, TableAlreadyExistsError
+from pyiceberg.io import FileIO
 from pyiceberg.table import Table
 from sqlalchemy import URL, event, text
 
-from cloudpulse.lake import tables
-from cloudpulse.lake.fileio import make_directory
+from cloudpulse.lake import glue, tables
+from cloudpulse.lake.fileio import DurableFileIO, make_directory
 from cloudpulse.settings import Settings
 
 CATALOG = "cloudpulse"
@@ -23,7 +25,7 @@ def lake_folder(settings: Settings) -> Path:
 
 
 def open_catalog(settings: Settings) -> SqlCatalog:
-    """The catalog, made when there is none."""
+    """The SQLite catalog, made when there is none."""
     folder = lake_folder(settings)
     make_directory(folder)
     catalog = SqlCatalog(
@@ -44,23 +46,25 @@ def _make_durable(connection: Any, _: Any) -> None:
 
 
 def open_table(settings: Settings) -> Table:
-    """The table ``cloudpulse.events``, made when there is none."""
-    catalog = open_catalog(settings)
+    """The table of all events, made when there is none."""
+    on_glue = settings.engine == "aws"
+    catalog: Catalog = glue.open_catalog() if on_glue else open_catalog(settings)
+    name = glue.table_name(settings) if on_glue else tables.IDENTIFIER
+    with suppress(NoSuchTableError):
+        return catalog.load_table(name)
     with suppress(NamespaceAlreadyExistsError):
-        catalog.create_namespace(tables.IDENTIFIER[0])
-    if catalog.table_exists(tables.IDENTIFIER):
-        return catalog.load_table(tables.IDENTIFIER)
+        catalog.create_namespace(name[0])
     try:
         return catalog.create_table(
-            tables.IDENTIFIER,
+            name,
             schema=tables.SCHEMA,
-            location=f"file://{lake_folder(settings)}/events",
+            location=glue.table_location(settings) if on_glue else f"file://{lake_folder(settings)}/events",
             partition_spec=tables.PARTITIONS,
             sort_order=tables.SORT,
             properties=tables.PROPERTIES,
         )
     except TableAlreadyExistsError:
-        return catalog.load_table(tables.IDENTIFIER)
+        return catalog.load_table(name)
 
 
 def metadata_location(catalog: SqlCatalog) -> str | None:
@@ -68,3 +72,43 @@ def metadata_location(catalog: SqlCatalog) -> str | None:
     with catalog.engine.connect() as connection:
         row = connection.execute(_LOCATION, {"space": tables.IDENTIFIER[0], "name": tables.IDENTIFIER[1]}).first()
     return None if row is None else row[0]
+
+
+class Pointer(Protocol):
+    """Tells where the newest metadata lies, to somebody who only reads. Not for several threads at once."""
+
+    io: FileIO
+
+    def read(self) -> str | None:
+        """The location of the metadata; None while there is no table. One small read."""
+
+    def close(self) -> None:
+        """Give the catalog back."""
+
+
+class SqlPointer:
+    """The pointer in an SQLite catalog, which it never makes."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.io: FileIO = DurableFileIO()
+        self._settings = settings
+        self._catalog: SqlCatalog | None = None
+
+    def read(self) -> str | None:
+        """The location of the metadata."""
+        if self._catalog is None:
+            if not (lake_folder(self._settings) / "catalog.db").exists():
+                return None
+            self._catalog = open_catalog(self._settings)
+        return metadata_location(self._catalog)
+
+    def close(self) -> None:
+        """Give the catalog back."""
+        if self._catalog is not None:
+            self._catalog.close()
+            self._catalog = None
+
+
+def pointer(settings: Settings) -> Pointer:
+    """The pointer of the catalog that the settings choose."""
+    return glue.GluePointer(settings) if settings.engine == "aws" else SqlPointer(settings)

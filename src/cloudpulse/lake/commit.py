@@ -2,9 +2,11 @@
 
 import datetime as dt
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from random import uniform
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -13,7 +15,9 @@ from pyiceberg.io import FileIO
 from pyiceberg.manifest import DataFile, ManifestFile
 from pyiceberg.table import Transaction
 from pyiceberg.table.metadata import TableMetadata
+from pyiceberg.table.snapshots import Snapshot
 from pyiceberg.table.update import RemoveSnapshotsUpdate
+from pyiceberg.typedef import EMPTY_DICT
 
 from cloudpulse.errors import StoreError
 from cloudpulse.events.model import Position
@@ -21,13 +25,17 @@ from cloudpulse.lake import garbage, merge, orphans, parquet, relocate, tables
 from cloudpulse.lake.catalog import open_table
 from cloudpulse.lake.compaction import Merge
 from cloudpulse.lake.fileio import local_path
+from cloudpulse.lake.keyed import KeyedCommit, commit_of, commits_of
 from cloudpulse.lake.manifests import ManifestCache
 from cloudpulse.lake.retired import Retired, retired_of
 from cloudpulse.lake.rewrite import rewrite
 from cloudpulse.ports import Records
 from cloudpulse.settings import Settings
 
-MAX_TRIES = 10
+MAX_TRIES = 20
+_FIRST_PAUSE_SECONDS = {"local": 0.0, "aws": 0.2}
+"""Between tries, at most and twice as long each time: on AWS there are rivals, and those who wait alike meet again."""
+_LONGEST_PAUSE_SECONDS = 2.0
 EXPIRE_EVERY = 50
 KEEP_SNAPSHOTS = 10
 
@@ -47,11 +55,16 @@ class Base(NamedTuple):
 
 
 class Lake:
-    """The silver table, for the one process that commits to it."""
+    """The silver table, for the one process that commits to it.
+
+    On AWS several processes do, with ``append_keyed``. ``orphans`` are looked for in a folder alone.
+    """
 
     def __init__(self, settings: Settings) -> None:
-        relocate.follow_move(settings)
+        if settings.engine == "local":
+            relocate.follow_move(settings)
         self._table = open_table(settings)
+        self._pause_seconds = _FIRST_PAUSE_SECONDS[settings.engine]
         self._unlink_delay = dt.timedelta(seconds=settings.unlink_delay_seconds)
         self._cache = ManifestCache(lambda file: file)
         self._unnamed: list[str] = []
@@ -82,6 +95,42 @@ class Lake:
             return True
 
         return self._commit(files, change)
+
+    def append_keyed(
+        self, table: pa.Table, commit: KeyedCommit, is_wanted: Callable[[Sequence[KeyedCommit]], bool]
+    ) -> bool:
+        """Add rows and name their batches in one atomic step.
+
+        Returns False, and adds nothing, when ``is_wanted`` says no to the commits that the history names, and to which
+        this one would be added. After an error nobody knows: only ``keyed_commits`` tells whether the rows are in.
+        """
+        files = parquet.write_partitions(self._table.metadata, self._table.io, table)
+
+        def change(base: TableMetadata, transaction: Transaction) -> bool:
+            if not is_wanted(commits_of(base)):
+                return False
+            _stage_append(transaction, files, commit.properties())
+            return True
+
+        return self._commit(files, change)
+
+    def keyed_commits(self) -> list[KeyedCommit]:
+        """The commits of batches with keys that the history names."""
+        with self.lock:
+            return commits_of(self._table.refresh().metadata)
+
+    def expire_keyed(self, settle: Callable[[Sequence[KeyedCommit]], None]) -> bool:
+        """Forget all but the newest of the history once it is long; ``settle`` is told of their batches before."""
+        if len(self._table.metadata.snapshots) < KEEP_SNAPSHOTS + EXPIRE_EVERY:
+            return False
+
+        def change(base: TableMetadata, transaction: Transaction) -> bool:
+            old = _newest_first(base)[KEEP_SNAPSHOTS:]
+            settle([commit for snapshot in old if (commit := commit_of(snapshot))])
+            _stage_removal(transaction, old)
+            return True
+
+        return self._commit([], change)
 
     def replace(self, removed: Sequence[DataFile], table: pa.Table) -> bool:
         """Put rows in the place of whole files, as ``swap`` does."""
@@ -181,7 +230,7 @@ class Lake:
     ) -> bool:
         """Try a change on the newest metadata until it lands or ``change`` refuses; then ``files`` are dropped."""
         with self.lock:
-            for _ in range(MAX_TRIES):
+            for tries in range(MAX_TRIES):
                 base = self._table.refresh().metadata
                 transaction = self._table.transaction()
                 if not change(base, transaction):
@@ -191,22 +240,23 @@ class Lake:
                 try:
                     transaction.commit_transaction()
                 except CommitFailedException:
+                    time.sleep(uniform(0, min(self._pause_seconds * 2**tries, _LONGEST_PAUSE_SECONDS)))
                     continue
                 written = [path for producer in producers for path in producer._written_manifests]
                 self._unnamed.extend(garbage.metadata_files(base, self._table.metadata, written, self._table.io))
                 self._unnamed.extend(file.file_path for file in removed)
                 return True
         self._drop(files)
-        raise StoreError("Others keep changing the lake's table. Only one process may commit to it.")
+        raise StoreError("Others keep changing the lake's table: too many processes commit to it.")
 
     def _drop(self, files: Sequence[DataFile]) -> None:
         for file in files:
             self._table.io.delete(file.file_path)
 
 
-def _stage_append(transaction: Transaction, files: Sequence[DataFile]) -> None:
+def _stage_append(transaction: Transaction, files: Sequence[DataFile], summary: Mapping[str, str] = EMPTY_DICT) -> None:
     if files:
-        with transaction.update_snapshot().merge_append() as append:
+        with transaction.update_snapshot(dict(summary)).merge_append() as append:
             for file in files:
                 append.append_data_file(file)
 
@@ -239,8 +289,18 @@ def _evaluate_in_turn(overwrite: Any) -> None:
 
 
 def _stage_expiry(transaction: Transaction, base: TableMetadata, keep: int) -> None:
-    """Expire the snapshots of ``base`` but its newest ``keep``; the one that the transaction adds stays in any case."""
-    newest_first = sorted(base.snapshots, key=lambda snapshot: snapshot.sequence_number or 0, reverse=True)
+    """Expire the snapshots of ``base`` but its newest ``keep``; the one that the transaction adds stays in any case.
+
+    Those that name batches stay too: see ``expire_keyed``.
+    """
+    _stage_removal(transaction, [snapshot for snapshot in _newest_first(base)[keep:] if not commit_of(snapshot)])
+
+
+def _newest_first(base: TableMetadata) -> list[Snapshot]:
+    return sorted(base.snapshots, key=lambda snapshot: snapshot.sequence_number or 0, reverse=True)
+
+
+def _stage_removal(transaction: Transaction, snapshots: Iterable[Snapshot]) -> None:
     # By hand, for ExpireSnapshots copies all metadata twice for every snapshot (9 ms each).
-    expired = [snapshot.snapshot_id for snapshot in newest_first[keep:]]
+    expired = [snapshot.snapshot_id for snapshot in snapshots]
     transaction._apply((RemoveSnapshotsUpdate.model_validate({"snapshot-ids": expired}),))

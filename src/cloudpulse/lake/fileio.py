@@ -1,4 +1,4 @@
-"""Files that survive a power cut: pyiceberg syncs nothing by itself."""
+"""Files that survive a power cut, for pyiceberg syncs nothing by itself; and objects of a bucket."""
 
 import io
 import os
@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from pyiceberg.io import OutputStream
+import pyarrow.fs as pafs
+from pyiceberg.io import S3_ENDPOINT, S3_REGION, OutputStream
 from pyiceberg.io.pyarrow import PyArrowFile, PyArrowFileIO
 from pyiceberg.typedef import EMPTY_DICT, Properties
 
@@ -95,8 +96,14 @@ class _DurableFile(PyArrowFile):
         return cast(OutputStream, _DurableWriter(Path(self._path)))
 
 
+class _NewObject(PyArrowFile):
+    def create(self, overwrite: bool = False) -> OutputStream:
+        """Open an object for writing; no name is used twice but for the same content, so nobody looks for it first."""
+        return super().create(overwrite=True)
+
+
 class DurableFileIO(PyArrowFileIO):
-    """pyiceberg's file system, with local files synced on close; object stores need no more."""
+    """pyiceberg's file system, with local files synced on close; objects are durable once they are closed."""
 
     @staticmethod
     def parse_location(location: str, properties: Properties = EMPTY_DICT) -> tuple[str, str, str]:
@@ -108,6 +115,35 @@ class DurableFileIO(PyArrowFileIO):
     def new_output(self, location: str) -> PyArrowFile:
         """A file to write at ``location``."""
         output = super().new_output(location)
-        if location.startswith(_LOCAL):
-            return _DurableFile(location=location, path=output._path, fs=output._filesystem)
-        return output
+        kind = _DurableFile if location.startswith(_LOCAL) else _NewObject
+        return kind(location=location, path=output._path, fs=output._filesystem)
+
+    def _initialize_s3_fs(self, netloc: str | None) -> pafs.FileSystem:
+        return _s3(self.properties)
+
+
+def _s3(properties: Properties) -> pafs.FileSystem:
+    return pafs.S3FileSystem(
+        endpoint_override=properties.get(S3_ENDPOINT),
+        region=properties.get(S3_REGION),
+        allow_delayed_open=True,  # a small object is one request then, and there whole or not at all
+    )
+
+
+class Objects:
+    """The objects of a bucket by their names."""
+
+    def __init__(self, bucket: str, properties: Properties) -> None:
+        self._bucket = bucket
+        self._files = _s3(properties)
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write an object, durable on return."""
+        # By default Arrow compresses what is called .zst.
+        with self._files.open_output_stream(f"{self._bucket}/{name}", compression=None) as stream:
+            stream.write(content)
+
+    def read(self, name: str) -> bytes:
+        """The content of an object; raises FileNotFoundError."""
+        with self._files.open_input_file(f"{self._bucket}/{name}") as stream:
+            return bytes(stream.read())

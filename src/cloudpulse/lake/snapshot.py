@@ -12,17 +12,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
-from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.manifest import DataFile
 from pyiceberg.serializers import FromInputFile
 from pyiceberg.table.metadata import TableMetadata
 
 from cloudpulse.events.model import Position
 from cloudpulse.events.times import from_micros
-from cloudpulse.lake.catalog import lake_folder, metadata_location, open_catalog
+from cloudpulse.lake.catalog import pointer
 from cloudpulse.lake.commit import position_of
 from cloudpulse.lake.erased import erased_of
-from cloudpulse.lake.fileio import DurableFileIO, local_path
+from cloudpulse.lake.fileio import local_path
 from cloudpulse.lake.manifests import ManifestCache
 from cloudpulse.lake.parquet import partition_of, time_bounds
 from cloudpulse.lake.retired import Retired, retired_of
@@ -45,7 +44,7 @@ class LakeFile(msgspec.Struct, frozen=True):
 
 
 class Snapshot(msgspec.Struct, frozen=True, dict=True):
-    """One version of the lake; ``position`` is None while it is new. ``erased`` rows were erased from it."""
+    """One version of the lake; ``position`` is None while it is new, and on AWS. ``erased`` rows were erased."""
 
     position: Position | None
     files: tuple[LakeFile, ...]
@@ -72,9 +71,7 @@ class SnapshotReader:
     """Gives the newest snapshot to any thread of a process that does not write to the lake."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._catalog: SqlCatalog | None = None
-        self._io = DurableFileIO()
+        self._pointer = pointer(settings)
         self._cache = ManifestCache(_lake_file)
         self._seen: tuple[str | None, Snapshot] = (None, EMPTY)
         self._lock = threading.Lock()
@@ -91,28 +88,19 @@ class SnapshotReader:
     def close(self) -> None:
         """Give the catalog back."""
         with self._lock:
-            if self._catalog is not None:
-                self._catalog.engine.dispose()
-                self._catalog = None
+            self._pointer.close()
 
     def _refresh(self) -> Snapshot:
-        location = self._location()
+        location = self._pointer.read()
         if location != self._seen[0]:
             self._seen = (location, self._load(location))
         return self._seen[1]
 
-    def _location(self) -> str | None:
-        if self._catalog is None:
-            if not (lake_folder(self._settings) / "catalog.db").exists():
-                return None
-            self._catalog = open_catalog(self._settings)
-        return metadata_location(self._catalog)
-
     def _load(self, location: str | None) -> Snapshot:
         if location is None:
             return EMPTY
-        metadata: TableMetadata = FromInputFile.table_metadata(self._io.new_input(location))
-        files = tuple(self._cache.files(metadata, self._io))
+        metadata: TableMetadata = FromInputFile.table_metadata(self._pointer.io.new_input(location))
+        files = tuple(self._cache.files(metadata, self._pointer.io))
         return Snapshot(position_of(metadata), files, retired_of(metadata), erased_of(metadata).events)
 
 
