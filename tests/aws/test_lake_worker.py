@@ -16,6 +16,7 @@ from pyiceberg.catalog.glue import GlueCatalog
 from cloud.calls import count
 from cloud.faults import EXPIRED, THROTTLES
 from cloud.rivals import in_threads
+from cloudpulse.batch import worker
 from cloudpulse.batch.worker import Delivery
 from cloudpulse.events import message
 from cloudpulse.events.model import Batch
@@ -46,6 +47,14 @@ def test_a_commit_holds_a_hundred_batches_at_most(world):
     assert world.worker().handle(world.send(*sent), NOW) == []
     world.holds_once(*sent)
     assert sorted(len(commit.keys) for commit in Lake(world.settings).keyed_commits()) == [1, 100]
+
+
+def test_a_commit_holds_no_more_events_than_memory_does(world, monkeypatch):
+    monkeypatch.setattr(worker, "MAX_EVENTS", 5)
+    sent = [batch(3) for _ in range(3)]
+    assert world.worker().handle(world.send(*sent), NOW) == []
+    world.holds_once(*sent)
+    assert sorted(len(commit.keys) for commit in Lake(world.settings).keyed_commits()) == [1, 2]
 
 
 def test_a_delivery_that_comes_again_changes_nothing(world):

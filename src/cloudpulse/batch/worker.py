@@ -7,9 +7,7 @@ or after a crash anywhere; and when nobody knows whether a commit landed, the ne
 """
 
 import datetime as dt
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
 
 import msgspec
 import pyarrow as pa
@@ -30,6 +28,8 @@ from cloudpulse.telemetry import told
 log = structlog.get_logger(__name__)
 
 MAX_TRIES = 5
+MAX_EVENTS = 200_000
+"""Of one commit, and one batch more."""
 
 Chunks = Mapping[str, Chunk]
 """Decoded batches by their keys."""
@@ -54,23 +54,17 @@ class LakeWorker:
     def handle(self, deliveries: Iterable[Delivery], now: dt.datetime) -> list[str]:
         """Store the batches of some deliveries; returns the ids of those that must be delivered again."""
         failed: list[str] = []
-        chunks: dict[str, Chunk] = {}
-        ids: defaultdict[str, list[str]] = defaultdict(list)
+        group = _Group()
         for delivery in deliveries:
             try:
-                chunk = self._open(delivery, now)
+                group.add(delivery.id, self._open(delivery, now))
             except Exception as exc:
                 log.error("a batch cannot be read", delivery=delivery.id, **told(exc))
                 failed.append(delivery.id)
-                continue
-            chunks[chunk.journal] = chunk
-            ids[chunk.journal].append(delivery.id)
-        for group in _groups(chunks):
-            try:
-                self._store(group, now)
-            except Exception as exc:
-                log.error("batches could not be stored", batches=sorted(group), **told(exc))
-                failed.extend(delivery for key in group for delivery in ids[key])
+            if group.is_full():
+                failed += self._store_group(group, now)
+                group = _Group()
+        failed += self._store_group(group, now)
         self._tidy(now)
         return failed
 
@@ -83,6 +77,15 @@ class LakeWorker:
             raise ValueError("a pointer points at a pointer")
         bronze.plan_keyed({found.key: found.batch}, micros(now))
         return decode(found.key, [found.batch], now)
+
+    def _store_group(self, group: "_Group", now: dt.datetime) -> list[str]:
+        """Store batches together; returns the ids of deliveries, all of them when it fails."""
+        try:
+            self._store(group.chunks, now)
+        except Exception as exc:
+            log.error("batches could not be stored", batches=sorted(group.chunks), **told(exc))
+            return group.ids
+        return []
 
     def _store(self, chunks: Chunks, now: dt.datetime) -> None:
         before = {key: self._states.apply(key, _seconds(now)) for key in chunks}
@@ -151,11 +154,22 @@ class LakeWorker:
             log.error("the lake's history could not be shortened", **told(exc))
 
 
-def _groups(chunks: Chunks) -> Iterator[dict[str, Chunk]]:
-    """As many as one commit may hold at a time."""
-    left = iter(chunks.items())
-    while group := dict(islice(left, MAX_BATCHES)):
-        yield group
+class _Group:
+    """What one commit is to hold."""
+
+    def __init__(self) -> None:
+        self.chunks: dict[str, Chunk] = {}
+        self.ids: list[str] = []
+
+    def add(self, delivery_id: str, chunk: Chunk) -> None:
+        """Add a delivery; of two with one key, the batch counts that comes later."""
+        self.chunks[chunk.journal] = chunk
+        self.ids.append(delivery_id)
+
+    def is_full(self) -> bool:
+        """Whether it is enough for one commit, and for a function's memory."""
+        events = sum(chunk.events for chunk in self.chunks.values())
+        return len(self.chunks) >= MAX_BATCHES or events >= MAX_EVENTS
 
 
 def _seconds(now: dt.datetime) -> int:

@@ -126,6 +126,8 @@ class Lake:
 
         def change(base: TableMetadata, transaction: Transaction) -> bool:
             old = _newest_first(base)[KEEP_SNAPSHOTS:]
+            if not old:
+                return False
             settle([commit for snapshot in old if (commit := commit_of(snapshot))])
             _stage_removal(transaction, old)
             return True
