@@ -1,13 +1,18 @@
 """Receiving events on AWS: receipts as locally, and batches in the queue and the stream."""
 
+import json
+import os
 import uuid
 
 import pytest
 
 from cloud.calls import count
-from cloud.ingest import WINDOW_SECONDS, IngestCloud, event
+from cloud.ingest import START, WINDOW_SECONDS, IngestCloud, event
+from cloudpulse.engines.aws.clients import client
 from cloudpulse.errors import Overloaded
 from cloudpulse.events import message
+from cloudpulse.events.validate import parse_batch
+from cloudpulse.ingest.prepare import Sender, prepare
 
 
 @pytest.fixture
@@ -21,6 +26,12 @@ def told(receipt) -> tuple[int, int, list[tuple[int, str]]]:
 
 def ids(*numbers: int) -> list[bytes]:
     return [str(uuid.UUID(int=number)).encode() for number in numbers]
+
+
+def packed(number: int) -> bytes:
+    """An event of ``event`` as the index has it."""
+    events, rejections = parse_batch(json.dumps({"events": [event(number)]}).encode(), 10)
+    return prepare(events, rejections, Sender(client_id="c", app="a"), START, "drop").packed[0]
 
 
 def test_new_events_are_on_the_queue_and_in_the_stream_once(world):
@@ -100,14 +111,14 @@ def test_an_id_is_new_again_when_its_window_has_ended(world):
 
 
 def test_a_batch_too_large_for_a_message_travels_as_an_object(world):
-    events = [event(number, properties={"text": uuid.uuid4().hex * 100}) for number in range(300)]
-    receipt = world.receive(*events)
-    assert receipt.accepted == 300
-    assert sum(one.batch.events for one in world.messages()) == 300
-    ((key, _),) = world.batches().items()
-    assert len(world.parts()) == 2
-    assert b"".join(part for _, (part,) in sorted(world.parts().items())).count(b"\n") == 300
+    receipt = world.receive(*(event(number, properties={"text": os.urandom(4_800).hex()}) for number in range(110)))
+    assert receipt.accepted == 110
+    ((key, held),) = world.batches().items()
+    assert len(held) == 110
+    stored = client("s3").list_objects_v2(Bucket=world.bucket)["Contents"]
+    assert [one["Key"] for one in stored] == [f"overflow/{key}.json"]
     assert sorted(world.parts()) == [f"{key}.0", f"{key}.1"]
+    assert b"".join(part for _, (part,) in sorted(world.parts().items())).count(b"\n") == 110
     world.check()
 
 
@@ -156,15 +167,3 @@ def test_a_batch_that_the_worker_has_is_not_given_up(world):
     assert told(world.receive(event(1), event(2))) == (1, 1, [])
     world.wait(100)
     assert told(world.receive(event(1))) == (0, 1, [])
-
-
-def packed(number: int) -> bytes:
-    """An event of ``event`` as the index has it."""
-    import json
-
-    from cloud.ingest import START
-    from cloudpulse.events.validate import parse_batch
-    from cloudpulse.ingest.prepare import Sender, prepare
-
-    events, rejections = parse_batch(json.dumps({"events": [event(number)]}).encode(), 10)
-    return prepare(events, rejections, Sender(client_id="c", app="a"), START, "drop").packed[0]

@@ -13,6 +13,7 @@ from threading import Lock
 from typing import Any
 
 import botocore.client
+import botocore.retries.quota
 import botocore.retries.standard
 import pytest
 
@@ -55,11 +56,11 @@ def throttle(service: str) -> Error:
 
 @dataclass
 class _Fault:
-    error: Error | None
+    error: Error
     after: bool
     times: int
     skip: int
-    places: frozenset[int] = frozenset()
+    places: frozenset[int] | None = None
 
 
 @dataclass
@@ -90,10 +91,17 @@ class Faults:
         self._add(service, operation, _Fault(error, after, times, skip))
 
     def fail_entries(
-        self, service: str, operation: str, places: Iterable[int] = (0,), *, after: bool = False, times: int = 1
+        self,
+        service: str,
+        operation: str,
+        places: Iterable[int] = (0,),
+        *,
+        after: bool = False,
+        times: int = 1,
+        code: str = "ThrottlingError",
     ) -> None:
-        """Let the entries at these places fail, of SendMessageBatch and PutRecords."""
-        self._add(service, operation, _Fault(None, after, times, 0, frozenset(places)))
+        """Let the entries at these places fail, of the operations in ``ENTRIES``; reads are left undone."""
+        self._add(service, operation, _Fault(Error(code), after, times, 0, frozenset(places)))
 
     @contextmanager
     def lost_after(self, calls: int, *, unheard: bool = False) -> Iterator[None]:
@@ -177,7 +185,7 @@ class Faults:
     ) -> tuple[str, list[tuple[str, str]], bytes]:
         if fault is None:
             return _call(app, environ)
-        if fault.error is None:
+        if fault.places is not None:
             return _call_in_part(app, environ, body, fault)
         if fault.after:
             _call(app, environ)
@@ -197,7 +205,13 @@ def _call(app: App, environ: dict[str, Any]) -> tuple[str, list[tuple[str, str]]
     return said[0], said[1], answer
 
 
-_ENTRIES = {"SendMessageBatch": "Entries", "PutRecords": "Records"}
+ENTRIES = {
+    "SendMessageBatch": ("Entries", "Successful"),
+    "PutRecords": ("Records", "Records"),
+    "BatchExecuteStatement": ("Statements", "Responses"),
+    "BatchGetItem": ("Keys", "Responses"),
+}
+"""Operations that take many and answer for each: where they stand in what is asked, and in the answer."""
 
 
 def _call_in_part(
@@ -206,42 +220,47 @@ def _call_in_part(
     """Have the chosen entries answered as failed; unless ``after``, the server never sees them."""
     operation = environ["HTTP_X_AMZ_TARGET"].rpartition(".")[2]
     asked = json.loads(body)
-    entries = asked[_ENTRIES[operation]]
-    seen = entries if fault.after else [entry for place, entry in enumerate(entries) if place not in fault.places]
+    name, _ = ENTRIES[operation]
+    where = next(iter(asked["RequestItems"].values())) if operation == "BatchGetItem" else asked
+    entries = where[name]
+    places = sorted(place for place in fault.places or () if place < len(entries))
+    where[name] = entries if fault.after else [entry for place, entry in enumerate(entries) if place not in places]
     answered: dict[str, Any] = {}
     headers = [("Content-Type", "application/x-amz-json-1.0")]
-    if seen:
-        passed = json.dumps(asked | {_ENTRIES[operation]: seen}).encode()
+    if where[name]:
+        passed = json.dumps(asked).encode()
         inner = environ | {"wsgi.input": BytesIO(passed), "CONTENT_LENGTH": str(len(passed))}
         status, headers, answer = _call(app, inner)
         if not status.startswith("200"):
             return status, headers, answer
         answered = json.loads(answer)
-    told = _told_sqs(entries, answered, fault) if operation == "SendMessageBatch" else _told(entries, answered, fault)
-    headers = [(name, value) for name, value in headers if name.lower() != "content-length"]
-    answer = json.dumps(told).encode()
-    return "200 OK", [*headers, ("Content-Length", str(len(answer)))], answer
+    where[name] = entries
+    told = json.dumps(_told(operation, asked, entries, places, answered, fault)).encode()
+    headers = [one for one in headers if one[0].lower() not in ("content-length", "x-amz-crc32")]
+    return "200 OK", [*headers, ("Content-Length", str(len(told)))], told
 
 
-def _told_sqs(entries: list[Any], answered: dict[str, Any], fault: _Fault) -> dict[str, Any]:
-    failed = [entries[place]["Id"] for place in sorted(fault.places) if place < len(entries)]
-    well = [entry for entry in answered.get("Successful", []) if entry["Id"] not in failed]
-    said = {"SenderFault": False, "Code": "InternalError", "Message": "try again"}
-    return {"Successful": well, "Failed": [*answered.get("Failed", []), *({"Id": one, **said} for one in failed)]}
-
-
-def _told(entries: list[Any], answered: dict[str, Any], fault: _Fault) -> dict[str, Any]:
-    stored = iter(answered.get("Records", []))
-    failed = {"ErrorCode": "ProvisionedThroughputExceededException", "ErrorMessage": "too much"}
+def _told(
+    operation: str, asked: Any, entries: list[Any], places: list[int], answered: dict[str, Any], fault: _Fault
+) -> dict[str, Any]:
+    if operation == "SendMessageBatch":
+        failed = [entries[place]["Id"] for place in places]
+        said = {"SenderFault": False, "Code": fault.error.code, "Message": "on purpose"}
+        well = [one for one in answered.get("Successful", []) if one["Id"] not in failed]
+        return {"Successful": well, "Failed": [*answered.get("Failed", []), *({"Id": one, **said} for one in failed)]}
+    if operation == "BatchGetItem":
+        (table, keys), *_ = asked["RequestItems"].items()
+        left = {table: keys | {"Keys": [entries[place] for place in places]}}
+        return {"Responses": answered.get("Responses", {table: []}), "UnprocessedKeys": left}
+    _, name = ENTRIES[operation]
+    said = {"ErrorCode": fault.error.code, "ErrorMessage": "on purpose"}
+    refused = said if operation == "PutRecords" else {"Error": {"Code": fault.error.code, "Message": "on purpose"}}
+    rest = iter(answered.get(name, []))
     told = []
     for place in range(len(entries)):
-        if place in fault.places:
-            if fault.after:
-                next(stored)
-            told.append(failed)
-        else:
-            told.append(next(stored))
-    return {**answered, "FailedRecordCount": sum("ErrorCode" in record for record in told), "Records": told}
+        one = next(rest) if fault.after or place not in places else None
+        told.append(refused if place in places else one)
+    return answered | {name: told, "FailedRecordCount": len(places)}
 
 
 def _refusal(service: str, error: Error) -> tuple[str, list[tuple[str, str]], bytes]:
@@ -288,7 +307,8 @@ def killed_after(calls: int) -> Iterator[list[str]]:
 
 @contextmanager
 def impatient() -> Iterator[None]:
-    """Let the SDK of this process repeat calls without a pause."""
+    """Let the SDK of this process repeat calls without a pause, and however many failed before."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(botocore.retries.quota.RetryQuota, "acquire", lambda self, amount: True)
         patch.setattr(botocore.retries.standard.ExponentialBackoff, "delay_amount", lambda self, context: 0)
         yield

@@ -6,13 +6,13 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
-import boto3
-
 from cloud.dynamodb import new_table
 from cloud.server import REGION
 from cloudpulse.engines.aws.batch_states import DynamoBatchStates
+from cloudpulse.engines.aws.clients import client
 from cloudpulse.engines.aws.event_log import SqsKinesisLog
 from cloudpulse.engines.aws.id_index import DynamoIdIndex
+from cloudpulse.errors import Overloaded
 from cloudpulse.events import codec, message
 from cloudpulse.events.message import Message, Pointer
 from cloudpulse.events.validate import parse_batch
@@ -26,20 +26,20 @@ START = dt.datetime(2026, 3, 9, 14, 22, 31, 402000, tzinfo=dt.UTC)
 
 def queue() -> str:
     """The address of a new queue."""
-    return str(boto3.client("sqs").create_queue(QueueName=f"q-{uuid.uuid4().hex}")["QueueUrl"])
+    return str(client("sqs").create_queue(QueueName=f"q-{uuid.uuid4().hex}")["QueueUrl"])
 
 
 def bucket() -> str:
     """The name of a new bucket."""
     name = f"b-{uuid.uuid4().hex}"
-    boto3.client("s3").create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
+    client("s3").create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
     return name
 
 
 def stream(shards: int = 1) -> str:
     """The name of a new stream."""
     name = f"s-{uuid.uuid4().hex}"
-    boto3.client("kinesis").create_stream(StreamName=name, ShardCount=shards)
+    client("kinesis").create_stream(StreamName=name, ShardCount=shards)
     return name
 
 
@@ -80,9 +80,18 @@ class IngestCloud:
         self.acknowledged |= {one.decode() for one in receipt.event_ids}
         return receipt
 
+    def insist(self, *events: dict[str, Any], client: str = "client") -> Receipt:
+        """Send one request as a patient client does: again, when it is told to, until it has a receipt."""
+        for _ in range(5):
+            try:
+                return self.receive(*events, client=client)
+            except Overloaded as exc:
+                self.wait(exc.retry_after_seconds)
+        raise AssertionError("no receipt after five tries")
+
     def messages(self) -> list[Message]:
         """All that the queue ever held."""
-        sqs = boto3.client("sqs")
+        sqs = client("sqs")
         while True:
             asked = {"QueueUrl": self.queue_url, "MaxNumberOfMessages": 10, "VisibilityTimeout": 40_000}
             found = sqs.receive_message(**asked).get("Messages", [])
@@ -102,7 +111,7 @@ class IngestCloud:
 
     def parts(self) -> dict[str, list[bytes]]:
         """The records of the stream by their partition keys."""
-        kinesis = boto3.client("kinesis")
+        kinesis = client("kinesis")
         found: dict[str, list[bytes]] = {}
         for shard in kinesis.list_shards(StreamName=self.stream)["Shards"]:
             at = kinesis.get_shard_iterator(
@@ -121,7 +130,7 @@ class IngestCloud:
     def _whole(self, body: str) -> Message:
         found = message.decode(body)
         if isinstance(found, Pointer):
-            stored = boto3.client("s3").get_object(Bucket=self.bucket, Key=found.object)["Body"].read()
+            stored = client("s3").get_object(Bucket=self.bucket, Key=found.object)["Body"].read()
             found = message.decode(stored)
         assert isinstance(found, Message)
         return found
