@@ -143,8 +143,13 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     alarm_email_from: str = ""
 
     # The aws engine's. Account, region and credentials are the SDK's own settings.
+    aws_ids_table: str = ""
+    aws_claims: Literal["event", "request"] = "event"
     aws_counters_table: str = ""
     aws_records_table: str = ""
+    aws_queue_url: str = ""
+    aws_dead_letter_queue_url: str = ""
+    aws_stream: str = ""
     aws_bucket: str = ""
     aws_database: str = ""
     aws_secrets_prefix: str = ""

@@ -7,12 +7,17 @@ from typing import Any, NamedTuple
 from uuid import uuid4
 
 import pytest
+from claimed import Claimed
 
-from cloud import s3
+from cloud import ingest, s3
 from cloud.dynamodb import new_table
 from cloudpulse.engines.aws.audit_log import S3AuditLog
+from cloudpulse.engines.aws.batch_states import DynamoBatchStates
 from cloudpulse.engines.aws.counters import DynamoCounters
+from cloudpulse.engines.aws.dead_letters import SqsDeadLetters
+from cloudpulse.engines.aws.event_log import SqsKinesisLog
 from cloudpulse.engines.aws.executions import DynamoExecutions
+from cloudpulse.engines.aws.id_index import DynamoIdIndex
 from cloudpulse.engines.aws.jobs import DynamoJobs
 from cloudpulse.engines.aws.records import DynamoRecords
 from cloudpulse.engines.aws.secrets import SecretsManagerSecrets
@@ -83,19 +88,20 @@ def jobs(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Jobs]:
     yield from _made(request, lambda: SqliteJobs(tmp_path), lambda: DynamoJobs(new_table()))
 
 
-@pytest.fixture
-def dead_letters(engine: str, tmp_path: Path) -> Iterator[DeadLetters]:
-    store = {"local": SqliteDeadLetters}[engine](tmp_path / "records.db")
-    yield store
-    store.close()
+@pytest.fixture(params=BOTH)
+def dead_letters(request: pytest.FixtureRequest, tmp_path: Path, ledger: Records) -> Iterator[DeadLetters]:
+    yield from _made(
+        request,
+        lambda: SqliteDeadLetters(tmp_path / "records.db"),
+        lambda: SqsDeadLetters(ingest.queue(), ingest.queue(), ingest.bucket(), ledger),
+    )
 
 
 @pytest.fixture
-def ledger(engine: str, tmp_path: Path) -> Iterator[Records]:
+def ledger(tmp_path: Path) -> Iterator[Records]:
     """The records that dead letters are counted in."""
-    store = {"local": SqliteRecords}[engine](tmp_path / "records.db")
-    yield store
-    store.close()
+    with closing(SqliteRecords(tmp_path / "records.db")) as store:
+        yield store
 
 
 @pytest.fixture(params=BOTH)
@@ -112,25 +118,32 @@ def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Wareho
     store.close()
 
 
-@pytest.fixture
-def event_log(engine: str, tmp_path: Path) -> Iterator[EventLog]:
-    log = {"local": SqliteEventLog}[engine](tmp_path)
-    yield log
-    log.close()
+@pytest.fixture(params=BOTH)
+def event_log(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[EventLog]:
+    yield from _made(
+        request,
+        lambda: SqliteEventLog(tmp_path),
+        lambda: SqsKinesisLog(ingest.queue(), ingest.stream(), ingest.bucket(), DynamoBatchStates(new_table())),
+    )
 
 
 @pytest.fixture
-def log_reader(engine: str, tmp_path: Path, event_log: EventLog) -> Iterator[LogReader]:
-    reader = {"local": SqliteLogReader}[engine](tmp_path)
-    yield reader
-    reader.close()
+def log_reader(tmp_path: Path, event_log: EventLog) -> Iterator[LogReader]:
+    if isinstance(event_log, SqsKinesisLog):
+        yield event_log
+    else:
+        with closing(SqliteLogReader(tmp_path)) as reader:
+            yield reader
 
 
-@pytest.fixture
-def id_index(engine: str, tmp_path: Path) -> Iterator[IdIndex]:
-    index = {"local": RocksIdIndex}[engine](tmp_path, "journal", 7 * 86_400)
-    yield index
-    index.close()
+@pytest.fixture(params=BOTH)
+def id_index(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[IdIndex]:
+    window_seconds = 7 * 86_400
+    yield from _made(
+        request,
+        lambda: RocksIdIndex(tmp_path, "journal", window_seconds),
+        lambda: Claimed(DynamoIdIndex(new_table(), window_seconds)),
+    )
 
 
 @pytest.fixture

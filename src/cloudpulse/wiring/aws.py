@@ -1,5 +1,7 @@
 """The stores of the aws engine, by what the settings name; each is imported late, for functions start sooner so."""
 
+import datetime as dt
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from cloudpulse.errors import SettingError
@@ -7,7 +9,10 @@ from cloudpulse.settings import Settings
 
 if TYPE_CHECKING:
     from cloudpulse.engines.aws.counters import DynamoCounters
-    from cloudpulse.ports import AuditLog, Executions, Jobs, Records, Secrets
+    from cloudpulse.ingest.claim import ClaimingReceiver
+    from cloudpulse.ports import AuditLog, BatchStates, Claims, DeadLetters, Executions, Jobs, Records, Secrets
+
+DAY_SECONDS = 86_400
 
 
 def counters(settings: Settings) -> "DynamoCounters":
@@ -15,6 +20,50 @@ def counters(settings: Settings) -> "DynamoCounters":
     from cloudpulse.engines.aws.counters import DynamoCounters
 
     return DynamoCounters(given("aws_counters_table", settings.aws_counters_table))
+
+
+def claims(settings: Settings) -> "Claims":
+    """Claims on ids."""
+    from cloudpulse.engines.aws.id_index import DynamoIdIndex
+
+    return DynamoIdIndex(given("aws_ids_table", settings.aws_ids_table), settings.dedup_window_days * DAY_SECONDS)
+
+
+def batch_states(settings: Settings) -> "BatchStates":
+    """What became of batches."""
+    from cloudpulse.engines.aws.batch_states import DynamoBatchStates
+
+    return DynamoBatchStates(given("aws_ids_table", settings.aws_ids_table))
+
+
+def receiver(settings: Settings, now: Callable[[], dt.datetime]) -> "ClaimingReceiver":
+    """Takes requests in."""
+    from cloudpulse.engines.aws.event_log import SqsKinesisLog
+    from cloudpulse.ingest.claim import ClaimingReceiver
+
+    states = batch_states(settings)
+    batch_log = SqsKinesisLog(
+        given("aws_queue_url", settings.aws_queue_url),
+        given("aws_stream", settings.aws_stream),
+        given("aws_bucket", settings.aws_bucket),
+        states,
+    )
+    window_seconds = settings.dedup_window_days * DAY_SECONDS
+    return ClaimingReceiver(
+        claims(settings), states, batch_log, now, window_seconds, settings.ip_addresses, settings.aws_claims
+    )
+
+
+def dead_letters(settings: Settings) -> "DeadLetters":
+    """What could not be processed."""
+    from cloudpulse.engines.aws.dead_letters import SqsDeadLetters
+
+    return SqsDeadLetters(
+        given("aws_dead_letter_queue_url", settings.aws_dead_letter_queue_url),
+        given("aws_queue_url", settings.aws_queue_url),
+        given("aws_bucket", settings.aws_bucket),
+        records(settings),
+    )
 
 
 def records(settings: Settings) -> "Records":
