@@ -1,4 +1,4 @@
-"""Receiving events on AWS: receipts as locally, and batches in the queue and the stream."""
+"""Receiving events on AWS: receipts as locally, and batches in the queue and the stream; guards mechanism 22."""
 
 import json
 import os
@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-from cloud.calls import count
+from cloud.calls import count, units
 from cloud.ingest import START, WINDOW_SECONDS, IngestCloud, event
 from cloudpulse.engines.aws.clients import client
 from cloudpulse.errors import Overloaded
@@ -123,22 +123,27 @@ def test_a_batch_too_large_for_a_message_travels_as_an_object(world):
 
 
 def test_a_request_makes_few_calls(world, faults):
+    events = [event(number) for number in range(50)]
     with faults.recorded() as requests:
-        world.receive(*(event(number) for number in range(50)))
+        world.receive(*events)
     assert count(requests) == {
         ("dynamodb", "BatchExecuteStatement"): 2,
         ("dynamodb", "PutItem"): 1,
         ("sqs", "SendMessageBatch"): 1,
         ("kinesis", "PutRecords"): 1,
     }
+    assert units(requests) == {"write": 51}
+    with faults.recorded() as requests:
+        world.receive(*events)
+    assert count(requests) == {("dynamodb", "BatchExecuteStatement"): 2, ("dynamodb", "BatchGetItem"): 2}
+    assert units(requests) == {"write": 50, "read": 51}
 
 
 def test_a_claim_of_a_whole_request_is_one_write(cloud, faults):
     world = IngestCloud(grain="request")
     with faults.recorded() as requests:
         assert told(world.receive(event(1), event(2))) == (2, 0, [])
-    assert count(requests)["dynamodb", "BatchExecuteStatement"] == 1
-    assert len(requests[0].json()["Statements"]) == 1
+    assert units(requests) == {"write": 2}
     assert told(world.receive(event(2), event(1))) == (0, 2, [])
     assert told(world.receive(event(1), event(2, user_id="u"))) == (0, 0, [(0, "conflict"), (1, "conflict")])
     assert told(world.receive(event(1), event(3))) == (2, 0, []), "what it gives up: overlaps are not seen"

@@ -1,7 +1,7 @@
 """Every call of the ingest path fails, before and after it took effect, and its process dies between any two calls.
 
 After each, whatever was acknowledged is in exactly one batch on the queue that counts, and a client that sends its
-request again gets its receipt.
+request again gets its receipt. Guards mechanism 22.
 """
 
 import os

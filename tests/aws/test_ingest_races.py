@@ -1,6 +1,6 @@
 """Requests with events in common, from several clients at once, in any order of their calls; some of them die.
 
-Whatever happens: an acknowledged event is in exactly one batch that counts, and none is in two.
+Whatever happens: an acknowledged event is in exactly one batch that counts, and none is in two. Guards mechanism 22.
 """
 
 from contextlib import suppress

@@ -29,6 +29,22 @@ def count(requests: Iterable[Request]) -> Counter[tuple[str, str]]:
     return Counter((request.service, request.operation) for request in requests)
 
 
+def units(requests: Iterable[Request]) -> dict[str, int]:
+    """What DynamoDB charges for writes of items below 1 KiB, and for reads of items up to 4 KiB as they are now."""
+    charged: Counter[str] = Counter()
+    for request in requests:
+        asked = request.json() if request.service == "dynamodb" else {}
+        if request.operation == "BatchExecuteStatement":
+            charged["write"] += len(asked["Statements"])
+        elif request.operation == "PutItem":
+            charged["write"] += 1
+        elif request.operation == "TransactWriteItems":
+            charged["write"] += 2 * len(asked["TransactItems"])
+        elif request.operation == "BatchGetItem":
+            charged["read"] += sum(len(one["Keys"]) for one in asked["RequestItems"].values())
+    return dict(charged)
+
+
 def called(environ: dict[str, Any], body: bytes) -> tuple[str, str]:
     """The service and the operation that a call is for, as the SDK names them."""
     signed = re.search(r"Credential=[^/]*/[^/]*/[^/]*/([^/]*)/", environ.get("HTTP_AUTHORIZATION", ""))
