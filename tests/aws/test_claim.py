@@ -172,3 +172,13 @@ def test_a_batch_that_the_worker_has_is_not_given_up(world):
     assert told(world.receive(event(1), event(2))) == (1, 1, [])
     world.wait(100)
     assert told(world.receive(event(1))) == (0, 1, [])
+
+
+def test_what_a_take_over_costs(world, faults):
+    entries = [packed(number) for number in range(50)]
+    world.claims.claim("f" * 32, entries, world.seconds)
+    world.wait(60)
+    with faults.recorded() as requests:
+        assert world.receive(*(event(number) for number in range(50))).accepted == 50
+    assert (units(requests)["write"], count(requests)["dynamodb", "TransactWriteItems"]) == (152, 1)
+    world.check()

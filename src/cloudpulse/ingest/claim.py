@@ -32,9 +32,8 @@ log = structlog.get_logger(__name__)
 
 
 class _Sorted(msgspec.Struct):
-    """Entries of a request: new under its own key, new under another one with their owner before, or known."""
+    """Entries of a request that its own batch does not carry: a successor's, with their owners before, or known."""
 
-    own: list[bytes] = msgspec.field(default_factory=list)
     moved: list[tuple[bytes, str]] = msgspec.field(default_factory=list)
     known: list[tuple[bytes, Claim]] = msgspec.field(default_factory=list)
 
@@ -97,9 +96,9 @@ class ClaimingReceiver:
         for entry, claim, over in zip(entries, held, is_over, strict=True):
             owner = key if claim is None else claim.owner
             fate = fates.get(owner)
-            if not over and fate is None:  # of other owners' batches, all fates are known by now
-                found.own.append(entry)
-            elif claim is None or over or fate == "aborted":
+            if not over and fate is None:
+                continue  # ours: of other owners' batches, all fates are known by now
+            if claim is None or over or fate == "aborted":
                 found.moved.append((entry, owner))
             else:
                 found.known.append((entry, claim))
