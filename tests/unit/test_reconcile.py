@@ -619,8 +619,8 @@ def test_counters_that_lag_are_waited_for_and_not_for_ever(world, monkeypatch):
     thread.join()
 
 
-def test_what_moves_between_the_looks_is_no_divergence(world, monkeypatch):
-    """A trim, a merge that takes files away, a letter that comes and goes: the look is taken again."""
+def test_what_moves_between_comparisons_is_no_divergence(world, monkeypatch):
+    """A trim, a merge that takes files away, a letter that comes and goes: it is compared again."""
     world.accept(0)
     world.settle()
     current, moved = SnapshotReader.current, iter(range(1))

@@ -54,7 +54,7 @@ class Stores(NamedTuple):
     warehouse: Callable[[], AbstractContextManager[Warehouse]]
 
 
-class Look(NamedTuple):
+class Comparison(NamedTuple):
     """What one comparison has found. ``right`` is what the live counters are at ``speed``, from minute ``first`` on.
 
     ``silver`` are the files that can be read. Where bronze objects are ``uncounted``, less is known to be accepted than
@@ -106,7 +106,7 @@ class _Cells:
         return self._hours.cells()
 
 
-class Comparison:
+class Comparer:
     """Compares the stores of a data folder, which may be in use."""
 
     def __init__(self, stores: Stores) -> None:
@@ -116,14 +116,14 @@ class Comparison:
         """Files of silver of which not all can be read; reads all of it."""
         return frozenset(file for file in self._stores.snapshots.current().files if not is_whole(file))
 
-    def look(self, now: dt.datetime, unreadable: frozenset[LakeFile] = frozenset()) -> Look:
+    def compare(self, now: dt.datetime, unreadable: frozenset[LakeFile] = frozenset()) -> Comparison:
         """Compare now; when files or batches go meanwhile, once more."""
         for _ in range(TRIES - 1):
             with suppress(FileNotFoundError, LogTrimmed):
-                return self._look(now, unreadable)
-        return self._look(now, unreadable)
+                return self._compare(now, unreadable)
+        return self._compare(now, unreadable)
 
-    def _look(self, now: dt.datetime, unreadable: frozenset[LakeFile]) -> Look:
+    def _compare(self, now: dt.datetime, unreadable: frozenset[LakeFile]) -> Comparison:
         said = self._gather(now)
         bronze, uncounted = self._bronze(said)
         findings = Findings(said.snapshot.retired)
@@ -142,7 +142,7 @@ class Comparison:
         findings.add_sketches(self._lost_sketches(said.first))
         right = add_up(counted, _negative(lacked.minutes))
         good = [file for file in files if file.path not in findings.files]
-        return Look(said.lake, said.speed, said.first, right, good, findings, uncounted)
+        return Comparison(said.lake, said.speed, said.first, right, good, findings, uncounted)
 
     def _gather(self, now: dt.datetime) -> _Evidence:
         """The lake first, the counters when they have come as far, then the log above the lake."""

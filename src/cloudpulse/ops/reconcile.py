@@ -18,7 +18,7 @@ from cloudpulse.events.model import Position
 from cloudpulse.events.times import MINUTE_MICROS, from_minute, minute_of, parse, rfc3339
 from cloudpulse.lake.snapshot import LakeFile, read_between
 from cloudpulse.ops import set_aside
-from cloudpulse.ops.comparison import Comparison, Look, Stores
+from cloudpulse.ops.comparison import Comparer, Comparison, Stores
 from cloudpulse.ops.jobs import Reconciliation
 from cloudpulse.ops.ledger import LedgerReport
 from cloudpulse.ops.reconciliation import MAX_LISTED, Difference, FileFault, Report, Reports
@@ -26,8 +26,8 @@ from cloudpulse.ops.scrub import BronzeScrub
 from cloudpulse.ports import MinuteCount
 from cloudpulse.telemetry import told
 
-LOOKS = 3
-"""What moves between stores while they are read is no divergence: one counts when it is seen so often."""
+COMPARISONS = 3
+"""What moves between stores while they are read is no divergence: one counts when it is found so often."""
 RUN_MINUTES = 10
 """So many minutes of live counters are put right at once: the rows of their sessions are held in memory."""
 PASSES = 100
@@ -65,21 +65,21 @@ class Mend(Protocol):
 
 
 class _Judged(NamedTuple):
-    """One look at everything but bronze objects."""
+    """A comparison and the ledger: everything but bronze objects."""
 
-    look: Look
+    comparison: Comparison
     ledger: LedgerReport
 
     @property
     def divergences(self) -> int:
         """How many divergences there are."""
-        findings = self.look.findings
+        findings = self.comparison.findings
         return findings.cells + len(findings.files) + len(self.ledger.gaps)
 
     @property
     def is_trusted(self) -> bool:
         """Whether all that was accepted is known."""
-        return self.look.uncounted == 0 and self.ledger.unlisted == 0
+        return self.comparison.uncounted == 0 and self.ledger.unlisted == 0
 
 
 class Reconciler:
@@ -94,7 +94,7 @@ class Reconciler:
         clock: Callable[[], dt.datetime],
     ) -> None:
         self._stores = stores
-        self._comparison = Comparison(stores)
+        self._comparer = Comparer(stores)
         self._ledger = ledger
         self._replay = replay
         self._mend = mend
@@ -106,12 +106,12 @@ class Reconciler:
         is_full = arguments.full or arguments.repair
         scrub = BronzeScrub(self._stores.records, self._stores.data, is_full)
         faults = scrub.faults()
-        unreadable = self._comparison.unreadable() if is_full else frozenset()
+        unreadable = self._comparer.unreadable() if is_full else frozenset()
         found = left = self._judge(unreadable)
-        found.look.findings.compared.update(bronze_objects=scrub.looked_at, bronze_objects_read=scrub.read)
+        found.comparison.findings.compared.update(bronze_objects=scrub.looked_at, bronze_objects_read=scrub.read)
         refusals = [UNREACHABLE.format(scrub.unreachable)] if scrub.unreachable else []
         if arguments.repair and found.divergences and found.is_trusted:
-            refusals += [*self._mend_silver(found.look), *self._mend_counters()]
+            refusals += [*self._mend_silver(found.comparison), *self._mend_counters()]
             left = self._judge(unreadable)
         report = _report(self._clock(), found, left, faults, refusals)
         Reports(self._stores.records).keep(report)
@@ -127,31 +127,31 @@ class Reconciler:
         wanted, before = frozenset(minutes), frozenset[int]()
         todo, is_done = _runs(wanted, RUN_MINUTES), False
         for _ in range(PASSES):
-            look = self._comparison.look(self._clock())
+            comparison = self._comparer.compare(self._clock())
             if is_done:  # what was set aside while it was counted is too much now
-                wrong = wanted & look.findings.minutes
+                wrong = wanted & comparison.findings.minutes
                 if wrong in (frozenset(), before):
                     return
                 todo, before = _runs(wrong, RUN_MINUTES), wrong
             # Older minutes are not read any more, and what they should be is not known.
-            todo = [(max(first, look.first), last) for first, last in todo if last >= look.first]
+            todo = [(max(first, comparison.first), last) for first, last in todo if last >= comparison.first]
             with suppress(LogTrimmed):  # it takes too long: what is left is told anew
                 while todo:
-                    self._mend_range(look, *todo[-1], afresh=True)
+                    self._mend_range(comparison, *todo[-1], afresh=True)
                     todo.pop()
                 is_done = True
         raise StoreError("The lake moves too fast for the live counters to be made anew; try again.")
 
     def _judge(self, unreadable: frozenset[LakeFile]) -> _Judged:
-        for _ in range(LOOKS):
-            judged = _Judged(self._comparison.look(self._clock(), unreadable), self._ledger())
+        for _ in range(COMPARISONS):
+            judged = _Judged(self._comparer.compare(self._clock(), unreadable), self._ledger())
             if not judged.divergences:
                 break
         return judged
 
-    def _mend_silver(self, look: Look) -> Iterator[str]:
+    def _mend_silver(self, comparison: Comparison) -> Iterator[str]:
         """Replay the days concerned; yields a sentence where that is refused."""
-        for first, last in _runs(day.toordinal() for day in look.findings.days):
+        for first, last in _runs(day.toordinal() for day in comparison.findings.days):
             try:
                 self._replay(dt.date.fromordinal(first), dt.date.fromordinal(last), False, self._clock())
             except CloudPulseError as exc:
@@ -162,13 +162,13 @@ class Reconciler:
         """Swap ranges of minutes, the newest first, until none is wrong; yields a sentence when that is refused."""
         before: set[int] = set()
         for _ in range(PASSES):
-            look = self._comparison.look(self._clock())
-            wrong = look.findings.minutes
+            comparison = self._comparer.compare(self._clock())
+            wrong = comparison.findings.minutes
             if not wrong or wrong == before:
                 return
             try:
                 for first, last in reversed(_runs(wrong, RUN_MINUTES)):
-                    self._mend_range(look, first, last)
+                    self._mend_range(comparison, first, last)
                 before = wrong
             except LogTrimmed:
                 pass  # it took too long: what is left is told anew
@@ -177,14 +177,14 @@ class Reconciler:
                 return
         yield "The lake moves too fast for the live counters to be mended; try again."
 
-    def _mend_range(self, look: Look, first: int, last: int, afresh: bool = False) -> None:
+    def _mend_range(self, comparison: Comparison, first: int, last: int, afresh: bool = False) -> None:
         self._mend(
             first=first,
             last=last,
-            position=look.speed,
-            counts=_counts(look.right, first, last),
-            lake=look.lake.seq,
-            rows=read_between(look.silver, SESSIONS, first * MINUTE_MICROS, (last + 1) * MINUTE_MICROS),
+            position=comparison.speed,
+            counts=_counts(comparison.right, first, last),
+            lake=comparison.lake.seq,
+            rows=read_between(comparison.silver, SESSIONS, first * MINUTE_MICROS, (last + 1) * MINUTE_MICROS),
             afresh=afresh,
         )
 
@@ -208,27 +208,27 @@ def _runs(numbers: Iterable[int], longest: int | None = None) -> list[tuple[int,
 def _report(
     now: dt.datetime, found: _Judged, left: _Judged, faults: Sequence[FileFault], refusals: Sequence[str]
 ) -> Report:
-    look = left.look
+    comparison = left.comparison
     counts = (found.divergences + len(faults), left.divergences + len(faults))
     return Report(
         at=rfc3339(now),
         status="diverged" if counts[1] else "repaired" if counts[0] else "ok",
-        journal=look.lake.journal,
-        lake=look.lake.seq,
-        speed=look.speed.seq,
-        minutes_from=rfc3339(from_minute(look.first)),
-        compared=dict(found.look.findings.compared),
+        journal=comparison.lake.journal,
+        lake=comparison.lake.seq,
+        speed=comparison.speed.seq,
+        minutes_from=rfc3339(from_minute(comparison.first)),
+        compared=dict(found.comparison.findings.compared),
         found=counts[0],
         left=counts[1],
-        differences=_differences(found.look, look),
-        explained=look.findings.explained,
-        files=[*faults[:MAX_LISTED], *_files(found.look, look)],
+        differences=_differences(found.comparison, comparison),
+        explained=comparison.findings.explained,
+        files=[*faults[:MAX_LISTED], *_files(found.comparison, comparison)],
         ledger_gaps=left.ledger.gaps,
         todo=_todo(left, faults, refusals),
     )
 
 
-def _differences(found: Look, left: Look) -> list[Difference]:
+def _differences(found: Comparison, left: Comparison) -> list[Difference]:
     """What was found first, and whether it is mended; and what has come since."""
     minutes, days = left.findings.minutes, left.findings.days
 
@@ -241,7 +241,7 @@ def _differences(found: Look, left: Look) -> list[Difference]:
     return [*known, *new][:MAX_LISTED]
 
 
-def _files(found: Look, left: Look) -> list[FileFault]:
+def _files(found: Comparison, left: Comparison) -> list[FileFault]:
     """Faulty files of silver, and whether they are mended."""
     faults = found.findings.files | left.findings.files
     known = [msgspec.structs.replace(one, repaired=path not in left.findings.files) for path, one in faults.items()]
