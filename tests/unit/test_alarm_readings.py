@@ -10,16 +10,16 @@ from cloudpulse.entrypoints.oversee import totals
 from cloudpulse.events.times import minute_of, rfc3339
 from cloudpulse.ops import history, readings, starts
 from cloudpulse.ops.history import SERIES, HealthHistory
-from cloudpulse.ops.readings import Layer, Look, Rare, Span, Totals
+from cloudpulse.ops.readings import Lag, Observation, RareObservation, RecentObservations, Totals
 from cloudpulse.settings import MIB, Settings
 
 NOW = dt.datetime(2026, 11, 20, 12, tzinfo=dt.UTC)
 SETTINGS = Settings(journal_max_bytes=1000, min_free_bytes=MIB)
 
 
-def look(at=0.0, speed=(0, 0), lake=(0, 0), counted=None, **fields):
-    layers = {"speed": Layer(*speed), "lake": Layer(*lake)}
-    return Look(at=at, totals=Totals(**(counted or {})), layers=layers, **fields)
+def seen(at=0.0, speed=(0, 0), lake=(0, 0), counted=None, **fields):
+    lags = {"speed": Lag(*speed), "lake": Lag(*lake)}
+    return Observation(at=at, totals=Totals(**(counted or {})), lags=lags, **fields)
 
 
 def values(found):
@@ -29,20 +29,20 @@ def values(found):
 def test_what_is_read_of_the_moment():
     calm = {"dead_letters": 0, "stalled": 0, "speed_lag": 0, "lake_lag": 0, "speed_backlog": 0, "lake_backlog": 0}
     calm |= {"refusing": 0, "journal_full": 0, "disk_free": 9}
-    assert values(readings.of_look(look(free_bytes=10 * MIB), SETTINGS)) == calm
-    seen = look(
+    assert values(readings.of_observation(seen(free_bytes=10 * MIB), SETTINGS)) == calm
+    busy = seen(
         speed=(3, 4.5), lake=(5, 6.5), letters=2, journal_bytes=850, free_bytes=5, refusal="Full.", stalled="Still."
     )
-    found = readings.of_look(seen, SETTINGS)
+    found = readings.of_observation(busy, SETTINGS)
     assert list(values(found).values()) == [2, 1, 4.5, 6.5, 3, 5, 1, 85, 0]
     assert (found["refusing"].detail, found["stalled"].detail) == ("Full.", "Still.")
 
 
 def test_what_is_read_of_the_last_minutes():
-    span, typical = Span(), {"refused_tokens": 5.0, "refused_sign_ins": 0.0}
+    recent, typical = RecentObservations(), {"refused_tokens": 5.0, "refused_sign_ins": 0.0}
     for number in range(6):
-        span.add(look(at=10 * number, counted={"accepted": 100 * number, "rejected": 25 * number}))
-        rates = span.rates()
+        recent.add(seen(at=10 * number, counted={"accepted": 100 * number, "rejected": 25 * number}))
+        rates = recent.rates()
         assert (rates is None) == (number < 5), "too short to tell"
     assert values(readings.of_rates(rates, typical))["rejects"] == 20
     for number in range(6, 60):
@@ -53,23 +53,23 @@ def test_what_is_read_of_the_last_minutes():
             "failed_requests": 7,
             "duplicates": 50,
         }
-        span.add(look(at=10 * number, counted=counted))
-    found = values(readings.of_rates(span.rates(), typical))
+        recent.add(seen(at=10 * number, counted=counted))
+    found = values(readings.of_rates(recent.rates(), typical))
     assert found == {"failed_requests": 0, "rejects": 0, "refused_tokens": 0, "refused_sign_ins": 0}
     typical["refused_tokens"] = 1.0
-    assert values(readings.of_rates(span.rates(), typical))["refused_tokens"] == pytest.approx(6 - 3)
+    assert values(readings.of_rates(recent.rates(), typical))["refused_tokens"] == pytest.approx(6 - 3)
 
 
 def test_few_events_make_no_share():
-    span = Span()
+    recent = RecentObservations()
     for at in (0, 60):
-        span.add(look(at=at, counted={"rejected": at}))
-    assert values(readings.of_rates(span.rates(), {"refused_tokens": 0, "refused_sign_ins": 0}))["rejects"] == 0
+        recent.add(seen(at=at, counted={"rejected": at}))
+    assert values(readings.of_rates(recent.rates(), {"refused_tokens": 0, "refused_sign_ins": 0}))["rejects"] == 0
 
 
 def test_what_is_read_once_a_minute():
-    assert set(values(readings.of_rare(Rare(), NOW)).values()) == {0}
-    rare = Rare(
+    assert set(values(readings.of_rare(RareObservation(), NOW)).values()) == {0}
+    rare = RareObservation(
         failed_jobs=["compact", "retain"],
         failed_executions=3,
         starts={"api": 1, "pipeline": 4},

@@ -40,6 +40,9 @@ class Reading(NamedTuple):
     window: int | None = None
 
 
+Readings = dict[AlarmName, Reading]
+
+
 class Episode(msgspec.Struct, frozen=True, kw_only=True):
     """One time that an alarm rang. ``value`` is the worst that was seen, ``cleared_at`` is None while it rings.
 

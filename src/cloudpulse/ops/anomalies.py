@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from cloudpulse.ops.alarms import Reading
+from cloudpulse.ops.alarms import Reading, Readings
 from cloudpulse.settings import AlarmName
 
 MINUTES = 5
@@ -70,7 +70,7 @@ def start_of(minute: int) -> int:
     return minute - minute % MINUTES
 
 
-def judge(window: Window, before: Windows, min_events: int, is_whole: bool = True) -> dict[AlarmName, Reading]:
+def judge(window: Window, before: Windows, min_events: int, is_whole: bool = True) -> Readings:
     """How unlike the usual a window is. One that is not over yet can only be more than usual."""
     found = {
         "volume_jump": _jump(window, before, _events, min_events, min_events),

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from cloudpulse.ops.alarms import Reading
+from cloudpulse.ops.alarms import Reading, Readings
 from cloudpulse.ops.history import Sample
-from cloudpulse.settings import MIB, AlarmName, Settings
+from cloudpulse.settings import MIB, Settings
 
 SPAN_SECONDS = 300.0
 SHORTEST_SECONDS = 50.0
@@ -28,19 +28,19 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
     refused_sign_ins: float = 0
 
 
-class Layer(msgspec.Struct, frozen=True):
+class Lag(msgspec.Struct, frozen=True):
     """How far a layer is behind: batches, and the age of the oldest of them."""
 
     batches: float
     seconds: float
 
 
-class Look(msgspec.Struct, frozen=True, kw_only=True):
+class Observation(msgspec.Struct, frozen=True, kw_only=True):
     """What one look sees; ``at`` is seconds on a clock that never jumps."""
 
     at: float
     totals: Totals
-    layers: Mapping[str, Layer]
+    lags: Mapping[str, Lag]
     letters: int = 0
     waiting_events: int = 0
     journal_bytes: int = 0
@@ -49,7 +49,7 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
     stalled: str | None = None
 
 
-class Rare(msgspec.Struct, frozen=True, kw_only=True):
+class RareObservation(msgspec.Struct, frozen=True, kw_only=True):
     """What is looked at once a minute; None for what nobody has done yet."""
 
     failed_jobs: Sequence[str] = ()
@@ -70,30 +70,30 @@ class Rates(msgspec.Struct, frozen=True, kw_only=True):
         return 60 * float(getattr(self.totals, name)) / self.seconds
 
 
-class Span:
-    """The looks of the last five minutes."""
+class RecentObservations:
+    """The observations of the last five minutes."""
 
     def __init__(self) -> None:
-        self._looks: deque[Look] = deque()
+        self._seen: deque[Observation] = deque()
 
-    def add(self, look: Look) -> Sample:
-        """Take a look in; returns its sample for the history, with the rates since the look before."""
-        rates = _between(self._looks[-1], look) if self._looks else None
-        self._looks.append(look)
-        while self._looks[0].at < look.at - SPAN_SECONDS:
-            self._looks.popleft()
-        return sample(look, rates)
+    def add(self, seen: Observation) -> Sample:
+        """Take one in; returns its sample for the history, with the rates since the one before."""
+        rates = _between(self._seen[-1], seen) if self._seen else None
+        self._seen.append(seen)
+        while self._seen[0].at < seen.at - SPAN_SECONDS:
+            self._seen.popleft()
+        return sample(seen, rates)
 
     def rates(self) -> Rates | None:
-        """What was counted within the span; None while it is too short to tell."""
-        first, last = self._looks[0], self._looks[-1]
+        """What was counted within them; None while they span too little to tell."""
+        first, last = self._seen[0], self._seen[-1]
         return _between(first, last) if last.at - first.at >= SHORTEST_SECONDS else None
 
 
-def sample(look: Look, rates: Rates | None) -> Sample:
-    """What the history keeps of a look."""
-    found = {f"{name}_lag_{unit}": getattr(layer, unit) for name, layer in look.layers.items() for unit in _UNITS}
-    found |= {name: float(getattr(look, name)) for name in ("waiting_events", "journal_bytes", "free_bytes")}
+def sample(seen: Observation, rates: Rates | None) -> Sample:
+    """What the history keeps of an observation."""
+    found = {f"{name}_lag_{unit}": getattr(lag, unit) for name, lag in seen.lags.items() for unit in _UNITS}
+    found |= {name: float(getattr(seen, name)) for name in ("waiting_events", "journal_bytes", "free_bytes")}
     if rates is not None and rates.seconds > 0:
         found |= {
             "events_per_second": rates.per_minute("accepted") / 60,
@@ -104,23 +104,23 @@ def sample(look: Look, rates: Rates | None) -> Sample:
     return found
 
 
-def of_look(look: Look, settings: Settings) -> dict[AlarmName, Reading]:
+def of_observation(seen: Observation, settings: Settings) -> Readings:
     """What the alarms read of the moment."""
-    speed, lake = look.layers["speed"], look.layers["lake"]
+    speed, lake = seen.lags["speed"], seen.lags["lake"]
     return {
-        "dead_letters": Reading(look.letters),
-        "stalled": Reading(1 if look.stalled else 0, look.stalled or ""),
+        "dead_letters": Reading(seen.letters),
+        "stalled": Reading(1 if seen.stalled else 0, seen.stalled or ""),
         "speed_lag": Reading(speed.seconds),
         "lake_lag": Reading(lake.seconds),
         "speed_backlog": Reading(speed.batches),
         "lake_backlog": Reading(lake.batches),
-        "refusing": Reading(1 if look.refusal else 0, look.refusal or ""),
-        "journal_full": Reading(100 * look.journal_bytes / settings.journal_max_bytes),
-        "disk_free": Reading(max(0, look.free_bytes - settings.min_free_bytes) / MIB),
+        "refusing": Reading(1 if seen.refusal else 0, seen.refusal or ""),
+        "journal_full": Reading(100 * seen.journal_bytes / settings.journal_max_bytes),
+        "disk_free": Reading(max(0, seen.free_bytes - settings.min_free_bytes) / MIB),
     }
 
 
-def of_rates(rates: Rates, typical: Mapping[str, float]) -> dict[AlarmName, Reading]:
+def of_rates(rates: Rates, typical: Mapping[str, float]) -> Readings:
     """What they read of the last five minutes; ``typical`` is how often a minute something is refused on other days."""
     totals = rates.totals
     events = totals.accepted + totals.duplicates + totals.rejected
@@ -137,10 +137,10 @@ def of_rates(rates: Rates, typical: Mapping[str, float]) -> dict[AlarmName, Read
     }
 
 
-def of_rare(rare: Rare, now: dt.datetime) -> dict[AlarmName, Reading]:
+def of_rare(rare: RareObservation, now: dt.datetime) -> Readings:
     """What they read once a minute."""
     failed = ", ".join(rare.failed_jobs)
-    found: dict[AlarmName, Reading] = {
+    found: Readings = {
         "job_failures": Reading(len(rare.failed_jobs), f"They are: {failed}." if failed else ""),
         "workflow_failures": Reading(rare.failed_executions),
         "restarts": Reading(max(rare.starts.values(), default=0)),
@@ -155,7 +155,7 @@ def of_rare(rare: Rare, now: dt.datetime) -> dict[AlarmName, Reading]:
 _UNITS = ("seconds", "batches")
 
 
-def _between(first: Look, last: Look) -> Rates:
+def _between(first: Observation, last: Observation) -> Rates:
     names = Totals.__struct_fields__
     gained = {name: getattr(last.totals, name) - getattr(first.totals, name) for name in names}
     return Rates(totals=Totals(**gained), seconds=last.at - first.at)

@@ -11,7 +11,7 @@ from cloudpulse.events.times import MINUTE_MICROS, from_minute, minute_of
 from cloudpulse.lake.snapshot import Snapshots
 from cloudpulse.ops import alarms
 from cloudpulse.ops.alarm_table import find
-from cloudpulse.ops.alarms import Reading
+from cloudpulse.ops.alarms import Reading, Readings
 from cloudpulse.ops.anomalies import KEEP_WINDOWS, MINUTES, Window, judge, start_of
 from cloudpulse.ports import Counters, Limits, Records, Relation, Warehouse
 from cloudpulse.settings import AlarmName, Settings
@@ -29,7 +29,6 @@ SELECT count(*), count(*) FILTER (event_type = 'error'), count(DISTINCT session_
 FROM events WHERE timestamp >= ? AND timestamp < ?
 """
 
-Findings = dict[AlarmName, Reading]
 Count = Callable[[int], Window]
 """Start → what the window holds."""
 
@@ -47,7 +46,7 @@ class WindowBook:
         # What was under way when this process began, it has not seen from its beginning.
         self._next = start_of(minute_of(now)) + MINUTES
 
-    def look(self, now: dt.datetime, is_live_fresh: bool) -> Findings:
+    def look(self, now: dt.datetime, is_live_fresh: bool) -> Readings:
         """What the live layer says of the last whole window and of the one under way; nothing while it lags."""
         if not is_live_fresh:
             return {}
@@ -55,15 +54,15 @@ class WindowBook:
             self._close(self._next)
             self._next += MINUTES
         open_start = start_of(minute_of(now))
-        findings = self._judge(self._live(open_start), is_whole=False)
+        readings = self._judge(self._live(open_start), is_whole=False)
         # After a restart the newest whole window may be one before the last.
         last = max((start for start in self._windows if start >= open_start - REMEMBERED), default=None)
         if last is None:
-            return findings
+            return readings
         whole = self._judge(self._windows[last])
-        return {name: max(found, findings.get(name, found), key=_value) for name, found in whole.items()}
+        return {name: max(found, readings.get(name, found), key=_value) for name, found in whole.items()}
 
-    def judge(self, now: dt.datetime, lake_lacks_since: dt.datetime) -> Findings:
+    def judge(self, now: dt.datetime, lake_lacks_since: dt.datetime) -> Readings:
         """What the batch layer says of the oldest window that it has not judged; nothing while there is none.
 
         ``lake_lacks_since`` is when the oldest event was received that the lake may lack.
@@ -76,19 +75,19 @@ class WindowBook:
             self._keep(msgspec.structs.replace(seen, is_judged=True))
             return {}
         counted = msgspec.structs.replace(self._batch(start), is_judged=True)
-        findings = self._judge(counted)
-        self._keep(msgspec.structs.replace(counted, odd=self._odd(findings)))
-        return findings
+        readings = self._judge(counted)
+        self._keep(msgspec.structs.replace(counted, odd=self._odd(readings)))
+        return readings
 
     def _close(self, start: int) -> None:
         window = self._live(start)
         self._keep(msgspec.structs.replace(window, odd=self._odd(self._judge(window))))
 
-    def _judge(self, window: Window, is_whole: bool = True) -> Findings:
+    def _judge(self, window: Window, is_whole: bool = True) -> Readings:
         return judge(window, self._windows, self._settings.anomaly_min_events, is_whole)
 
-    def _odd(self, findings: Findings) -> tuple[AlarmName, ...]:
-        known = ((find(name), found) for name, found in findings.items())
+    def _odd(self, readings: Readings) -> tuple[AlarmName, ...]:
+        known = ((find(name), found) for name, found in readings.items())
         return tuple(
             alarm.name
             for alarm, found in known

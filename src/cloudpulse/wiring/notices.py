@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from cloudpulse.ops.history import HealthHistory
     from cloudpulse.ops.jobs import JobService
     from cloudpulse.ops.publish import Outbox
-    from cloudpulse.ops.readings import Rare
+    from cloudpulse.ops.readings import RareObservation
     from cloudpulse.ops.windows import WindowBook
     from cloudpulse.ops.workflows import WorkflowService
     from cloudpulse.ports import Channel, Records, Target
@@ -82,18 +82,18 @@ def delivery(settings: Settings, messages: Outbox) -> Delivery:
 
 def see_rare(
     settings: Settings, parts: Serving, own: Records, jobs: JobService, workflows: WorkflowService, now: dt.datetime
-) -> Rare:
+) -> RareObservation:
     """What is looked at once a minute."""
     from cloudpulse.events.times import parse
     from cloudpulse.ops import starts
-    from cloudpulse.ops.readings import Rare
+    from cloudpulse.ops.readings import RareObservation
     from cloudpulse.ops.reconciliation import Reports
     from cloudpulse.wiring.keeping import newest_backup
 
     backup = newest_backup(settings.data)
     reports = [report for report in Reports(parts.records).newest(1) if report.status == "diverged"]
     failed = workflows.history(None, "failed", limit=MOST_FAILED)
-    return Rare(
+    return RareObservation(
         failed_executions=sum(parse(one.requested_at) > now - A_DAY for one in failed),
         failed_jobs=[state.name for state in jobs.states() if state.failures],
         starts={"api": starts.within_an_hour(own, now), "pipeline": starts.within_an_hour(parts.records, now)},
