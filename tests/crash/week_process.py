@@ -23,7 +23,8 @@ import msgspec
 from cloudpulse import telemetry, wiring
 from cloudpulse.entrypoints import consume, watch
 from cloudpulse.entrypoints.chunks import ChunkSource
-from cloudpulse.entrypoints.consume import LakeLayer, Loop, SpeedLayer
+from cloudpulse.entrypoints.consume import Loop
+from cloudpulse.entrypoints.consumers import LakeConsumer, SpeedConsumer
 from cloudpulse.entrypoints.letters import Letters
 from cloudpulse.events import validate
 from cloudpulse.events.model import LAKE, SPEED
@@ -93,8 +94,8 @@ class Pulse:
         source = ChunkSource(parts.reader, parts.reader.state().journal, clock)
         keep = dt.timedelta(days=self._settings.dead_letter_days)
         letters = Letters(parts.letters, parts.records, parts.reader, keep, clock)
-        self._lake = LakeLayer(parts.writer, parts.reader, letters, source, folder, clock)
-        self._speed = SpeedLayer(parts.processor, parts.reader, letters, folder, clock)
+        self._lake = LakeConsumer(parts.writer, parts.reader, letters, source, folder, clock)
+        self._speed = SpeedConsumer(parts.processor, parts.reader, letters, folder, clock)
         for layer in (self._speed, self._lake):
             Loop(layer, source, letters, clock).start()
 

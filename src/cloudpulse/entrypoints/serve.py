@@ -163,7 +163,8 @@ def _services(
 def pipeline(settings: Settings) -> None:
     """Follow the journal with both layers."""
     from cloudpulse.entrypoints.chunks import ChunkSource
-    from cloudpulse.entrypoints.consume import LakeLayer, Loop, SpeedLayer
+    from cloudpulse.entrypoints.consume import Loop
+    from cloudpulse.entrypoints.consumers import LakeConsumer, SpeedConsumer
     from cloudpulse.entrypoints.deliver import DeliveryLoop
     from cloudpulse.entrypoints.letters import Letters
     from cloudpulse.entrypoints.run_jobs import JobLoop
@@ -185,8 +186,8 @@ def pipeline(settings: Settings) -> None:
     starts.note(parts.records, wiring.utc_now())
     outbox = notices.outbox(settings, parts.records)
     letters = Letters(parts.letters, parts.records, parts.reader, keep, wiring.utc_now, outbox.put_letter)
-    lake = LakeLayer(parts.writer, parts.reader, letters, source, tail_folder, wiring.utc_now)
-    speed = SpeedLayer(parts.processor, parts.reader, letters, tail_folder, wiring.utc_now)
+    lake = LakeConsumer(parts.writer, parts.reader, letters, source, tail_folder, wiring.utc_now)
+    speed = SpeedConsumer(parts.processor, parts.reader, letters, tail_folder, wiring.utc_now)
     loops = [Loop(layer, source, letters, wiring.utc_now) for layer in (speed, lake)]
     runs = jobs.local_jobs(settings)
     functions = jobs.job_functions(settings, parts, runs)
