@@ -22,7 +22,7 @@ from cloudpulse.lake.commit import Lake
 from cloudpulse.lake.erased import Taken, erased_of
 from cloudpulse.lake.erased_ids import ErasedIds
 from cloudpulse.lake.erasures import Erasure, Removed
-from cloudpulse.lake.sift import difference
+from cloudpulse.lake.sift import subtract
 from cloudpulse.lake.summaries import forget_summary
 from cloudpulse.lake.tombstones import Tombstones
 from cloudpulse.ports import DeadLetter, DeadLetters, LogReader, Records
@@ -244,7 +244,7 @@ def _rest(batch: Batch, lines: Sequence[bytes], places: Sequence[int | None]) ->
         events=len(kept),
         ids=b"".join([packed[number] for number in kept]),
         lines=codec.pack_lines([lines[number] for number in kept]),
-        digest=difference(batch.digest, gone),
+        digest=subtract(batch.digest, gone),
     )
 
 

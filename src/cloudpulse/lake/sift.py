@@ -37,7 +37,7 @@ def sift(batch: Batch) -> tuple[Batch | None, Batch]:
     good = _part(batch, lines, ids, [place for place in range(len(lines)) if place not in bad])
     good = msgspec.structs.replace(good, digest=digest(to_arrow(codec.decompress(good.lines), _NOW)))
     rest = _part(batch, lines, ids, sorted(bad))
-    return good, msgspec.structs.replace(rest, digest=difference(batch.digest, good.digest))
+    return good, msgspec.structs.replace(rest, digest=subtract(batch.digest, good.digest))
 
 
 def to_rows(batch: Batch, now: dt.datetime) -> pa.Table:
@@ -93,7 +93,7 @@ def _part(batch: Batch, lines: Sequence[bytes], ids: Sequence[bytes], places: Se
     )
 
 
-def difference(whole: Sequence[Count], part: Sequence[Count]) -> tuple[Count, ...]:
+def subtract(whole: Sequence[Count], part: Sequence[Count]) -> tuple[Count, ...]:
     """The digest of what is left when a part goes."""
     left = _totals(whole) - _totals(part)
     return tuple(Count(*key, events) for key, events in left.items())

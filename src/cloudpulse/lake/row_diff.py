@@ -23,7 +23,7 @@ _SAME_TIME = _KEY[:2]
 _COMPARED = [name for name in SILVER.names if name not in (*_KEY, _STAMP)]
 
 
-class Difference(msgspec.Struct):
+class RowDiff(msgspec.Struct):
     """Rows ``before`` and ``after``: those that come, that go, that were there too often, that say something else.
 
     ``columns`` counts by column the rows that say something else, ``examples`` are event ids. A row whose time changes
@@ -48,7 +48,7 @@ class Difference(msgspec.Struct):
         """How many rows of each kind there are."""
         return {name: getattr(self, name) for name in ("before", "after", *get_args(Kind))}
 
-    def add(self, other: "Difference") -> None:
+    def add(self, other: "RowDiff") -> None:
         """Take in what another one counts."""
         for name, count in other.rows().items():
             setattr(self, name, getattr(self, name) + count)
@@ -57,28 +57,28 @@ class Difference(msgspec.Struct):
             self.examples[kind] = [*self.examples.get(kind, []), *ids][:MAX_EXAMPLES]
 
 
-class Window(NamedTuple):
-    """What should be stored of some moments, and how that differs from what is."""
+class Diffed(NamedTuple):
+    """Rows that should be stored, and how those that are differ from them."""
 
     rows: pa.Table
-    difference: Difference
+    diff: RowDiff
 
 
-def compare(
+def diff_rows(
     old: Iterable[pa.Table],
     new: Iterable[pa.Table],
     same_within: dt.timedelta,
     tombstones: Tombstones,
     now: dt.datetime,
-) -> Iterator[Window]:
-    """Both sides window by window. Of rows of one id and time that were received ``same_within`` the first one counts.
+) -> Iterator[Diffed]:
+    """Both sides, some moments at once. Of rows of one id and time that were received ``same_within`` the first counts.
 
     No row comes that tombstones cover; those that are still stored stay, for their erasure takes and counts them.
     Rows that say what they said keep their ``processed_at``, all others get ``now``.
     """
     for before, after in _aligned(_Side(iter(old)), _Side(iter(new))):
         before, after = before.combine_chunks(), _distinct(after.combine_chunks(), same_within)
-        yield _compare(before, _without_erased(before, after, tombstones) if tombstones else after, now)
+        yield _diff(before, _without_erased(before, after, tombstones) if tombstones else after, now)
 
 
 class _Side:
@@ -142,26 +142,26 @@ def _without_erased(old: pa.Table, new: pa.Table, tombstones: Tombstones) -> pa.
     return new.filter(pc.or_(there, pc.is_null(tombstones.of_rows(new))))
 
 
-def _compare(old: pa.Table, new: pa.Table, now: dt.datetime) -> Window:
-    difference = Difference(before=old.num_rows, after=new.num_rows)
+def _diff(old: pa.Table, new: pa.Table, now: dt.datetime) -> Diffed:
+    diff = RowDiff(before=old.num_rows, after=new.num_rows)
     if _is_equal(old, new):
-        return Window(old, difference)
+        return Diffed(old, diff)
     place = pc.index_in(_keys(new, _KEY), value_set=_keys(old, _KEY))
     was, known = old.take(place), place.is_valid()
     same = known
     for name in _COMPARED:
         other = pc.and_(known, _unequal(new[name], was[name]))
         if count := pc.sum(other).as_py():
-            difference.columns[name] = count
+            diff.columns[name] = count
             same = pc.and_not(same, other)
-    _note(difference, "changed", new.filter(pc.and_not(known, same)))
-    _note(difference, "added", new.filter(pc.invert(known)))
+    _note(diff, "changed", new.filter(pc.and_not(known, same)))
+    _note(diff, "added", new.filter(pc.invert(known)))
     left = old.filter(_without(old.num_rows, place.drop_null()))
     again = pc.is_in(_keys(left, _SAME_TIME), value_set=_keys(new, _SAME_TIME))
-    _note(difference, "doubled", left.filter(again))
-    _note(difference, "removed", left.filter(pc.invert(again)))
+    _note(diff, "doubled", left.filter(again))
+    _note(diff, "removed", left.filter(pc.invert(again)))
     stamps = pc.if_else(same, was[_STAMP], pa.scalar(now, SILVER.field(_STAMP).type))
-    return Window(new.set_column(SILVER.get_field_index(_STAMP), SILVER.field(_STAMP), stamps), difference)
+    return Diffed(new.set_column(SILVER.get_field_index(_STAMP), SILVER.field(_STAMP), stamps), diff)
 
 
 def _is_equal(old: pa.Table, new: pa.Table) -> bool:
@@ -185,7 +185,7 @@ def _without(rows: int, places: pa.Array) -> pa.Array:
     return pa.array(kept)
 
 
-def _note(difference: Difference, kind: Kind, rows: pa.Table) -> None:
+def _note(diff: RowDiff, kind: Kind, rows: pa.Table) -> None:
     if rows.num_rows:
-        setattr(difference, kind, rows.num_rows)
-        difference.examples[kind] = rows["event_id"][:MAX_EXAMPLES].to_pylist()
+        setattr(diff, kind, rows.num_rows)
+        diff.examples[kind] = rows["event_id"][:MAX_EXAMPLES].to_pylist()
