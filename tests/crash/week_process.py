@@ -70,7 +70,7 @@ class Pulse:
             LAKE: lambda: self._serving.snapshots.current().position,
         }
         serving, sequencer = self._serving, self._ingest.sequencer
-        erasures = erasing.erasure_service(settings, serving, sequencer)
+        erasures = erasing.erasure_service(settings, serving, jobs.local_jobs(settings), sequencer)
         self._letters = wiring.dead_letter_service(settings, serving, sequencer, self._positions, erasures.check)
         self._watch = watch.Watch(
             settings,

@@ -30,7 +30,7 @@ from cloudpulse.ops.jobs import Reconciliation
 from cloudpulse.ops.reconciliation import Report, Reports
 from cloudpulse.ports import MinuteCount
 from cloudpulse.settings import Settings
-from cloudpulse.wiring.jobs import reconciler
+from cloudpulse.wiring.reconciling import reconciler
 
 TYPES = ("page_view", "click", "error")
 DAYS_AGO = dt.timedelta(days=1)

@@ -77,7 +77,7 @@ async def api(settings: Settings, listener: int) -> None:
     ingest = wiring.ingest(settings, deliver_on(asyncio.get_running_loop()), fatal=_end_soon)
     serving = wiring.serving(settings)
     positions = {SPEED: serving.counters.position, LAKE: lambda: serving.snapshots.current().position}
-    erasures = erasing.erasure_service(settings, serving, ingest.sequencer)
+    erasures = erasing.erasure_service(settings, serving, jobs.local_jobs(settings), ingest.sequencer)
     letters = wiring.dead_letter_service(settings, serving, ingest.sequencer, positions, erasures.check)
     watch = Watch(
         settings, ingest.gate, serving.reader, ingest.index, positions, ingest.sequencer.nudge, letters.counts

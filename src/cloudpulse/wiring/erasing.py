@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from cloudpulse.settings import Settings
-from cloudpulse.wiring import TAIL_FOLDER, Pipeline, Serving, jobs, trust, utc_now, workflows
+from cloudpulse.wiring import TAIL_FOLDER, Pipeline, Serving, reconciling, trust, utc_now, workflows
 
 if TYPE_CHECKING:
     from cloudpulse.batch.erase import Eraser
     from cloudpulse.engines.local.jobs import SqliteJobs
     from cloudpulse.ingest.sequencer import Sequencer
-    from cloudpulse.lake.tombstones import Tombstone, Tombstones
+    from cloudpulse.lake.tombstones import Tombstone
     from cloudpulse.ops.erasures import ErasureService
     from cloudpulse.ops.jobs import JobFunction
     from cloudpulse.ports import Records
@@ -28,12 +28,11 @@ PATIENCE_SECONDS = 900.0
 TRIES = 3
 
 
-def erasure_service(settings: Settings, parts: Serving, journal: Sequencer) -> ErasureService:
+def erasure_service(settings: Settings, parts: Serving, runs: SqliteJobs, journal: Sequencer) -> ErasureService:
     """Erasures as the api process knows them."""
     from cloudpulse.ops.erasures import ErasureService
     from cloudpulse.ops.jobs import JobService
 
-    runs = jobs.local_jobs(settings)
     line = JobService(runs, utc_now, {})
     secrets, signer = trust.local_secrets(settings), trust.record_signer(settings)
     return ErasureService(secrets, signer.prepare, journal, parts.reader, runs, parts.records, line.start, utc_now)
@@ -68,21 +67,6 @@ def eraser(settings: Settings, parts: Pipeline, runs: SqliteJobs, started_at: dt
         utc_now,
         started_at,
     )
-
-
-def tombstones(settings: Settings, records: Records) -> Callable[[], Tombstones]:
-    """What tells which events were erased, at the moment at which it is asked."""
-    from cloudpulse.lake import erasures
-    from cloudpulse.lake.tombstones import Tombstones
-
-    secrets = trust.local_secrets(settings)
-
-    def load() -> Tombstones:
-        found = erasures.tombstones(records)
-        key = erasures.known_key(secrets, int(time.time())) if found else None
-        return Tombstones(key or b"", found)
-
-    return load
 
 
 def put_in_line(runs: SqliteJobs, records: Records) -> Callable[[dt.datetime], None]:
@@ -130,7 +114,7 @@ class _Around:
         return workflows.uploads(self._settings).erase(found, utc_now(), before=from_micros(stone.until))
 
     def mend_counters(self, minutes: Collection[int]) -> None:
-        with jobs.reconciler(self._settings, self._parts) as reconciler:
+        with reconciling.reconciler(self._settings, self._parts) as reconciler:
             reconciler.recount(minutes)
 
     def vacuum(self) -> None:
