@@ -25,7 +25,7 @@ from cloudpulse.errors import StoreError
 from cloudpulse.events import codec, times
 from cloudpulse.events.model import Batch, Position
 from cloudpulse.ingest.rebuild import bring_up
-from cloudpulse.lake import bronze, erased_ids, erasures, tail
+from cloudpulse.lake import bronze, erased_ids, erasure_state, tail
 from cloudpulse.lake.chunk import decode, empty
 from cloudpulse.lake.commit import Lake
 from cloudpulse.lake.snapshot import SnapshotReader
@@ -171,7 +171,7 @@ class World:
             self.eraser.run(stone)
             self.now += DELAY + dt.timedelta(seconds=1)
             self.eraser.run(stone)
-        return erasures.find(self.records, stone.id).record
+        return erasure_state.find(self.records, stone.id).record
 
     def ids(self) -> set[str]:
         return set(self.lake._table.refresh().scan(selected_fields=("event_id",)).to_arrow()["event_id"].to_pylist())
@@ -225,7 +225,7 @@ def test_a_person_goes_and_nobody_else(world):
     assert record["not_touched"] == world.around.copies()
     assert world.around.minutes == [{times.minute_of(yesterday), times.minute_of(NOW)}]
     assert (world.around.vacuumed, world.around.summarised) == (1, 1)
-    assert erasures.open_erasures(world.records) == []
+    assert erasure_state.open_erasures(world.records) == []
 
 
 def test_a_session_goes(world):
@@ -257,7 +257,7 @@ def test_old_files_stay_while_a_query_may_read_them(world):
         world.now += DELAY - dt.timedelta(seconds=1)
         world.eraser.run(stone)
         assert before < world.files()
-        assert erasures.find(world.records, stone.id).record is None
+        assert erasure_state.find(world.records, stone.id).record is None
         world.now += dt.timedelta(seconds=2)
         assert world.eraser.run(stone)["done"] == [stone.id]
     assert not before & world.files()
@@ -277,7 +277,7 @@ def test_those_that_wait_are_done_together(world):
     first, second = world.request(), world.request("session", "x")
     world.around.in_line = [second]
     world.erase(first)
-    removed = [erasures.find(world.records, stone.id).record["removed"]["silver"] for stone in (first, second)]
+    removed = [erasure_state.find(world.records, stone.id).record["removed"]["silver"] for stone in (first, second)]
     assert removed == [{"events": 2, "files": 1}, {"events": 2, "files": 1}]
     assert world.totals() == (0, 4)
     assert world.around.vacuumed == 1
@@ -326,7 +326,7 @@ def test_a_replay_brings_nothing_back(world):
     world.store(of("ada"), of("bob"))
     world.erase(world.request())
     keep = (world.settings, world.lake, world.records, lambda: world.now)
-    done = Replay(*keep, lambda: Tombstones(KEY, erasures.tombstones(world.records))).run(
+    done = Replay(*keep, lambda: Tombstones(KEY, erasure_state.tombstones(world.records))).run(
         NOW.date(), NOW.date(), False, world.now
     )
     assert (done["changed"], done["rows"]["after"]) == (False, 1)
@@ -387,7 +387,7 @@ STEPS = {
     "leftovers": (erase, "hand_over_leftovers"),
     "counters": (Around, "mend_counters"),
     "vacuum": (Around, "vacuum"),
-    "record": (erasures, "close"),
+    "record": (erasure_state, "close"),
 }
 
 

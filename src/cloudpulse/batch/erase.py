@@ -18,10 +18,10 @@ from cloudpulse.batch.sweep import hand_over_leftovers
 from cloudpulse.errors import StoreError
 from cloudpulse.events.model import LAKE
 from cloudpulse.events.times import from_micros, micros, minute_of, rfc3339
-from cloudpulse.lake import bronze, erased, erasures, garbage, tail
+from cloudpulse.lake import bronze, erased, erasure_state, garbage, tail
 from cloudpulse.lake.commit import Lake
 from cloudpulse.lake.erased import Taken
-from cloudpulse.lake.erasures import Erasure
+from cloudpulse.lake.erasure_state import ErasureState
 from cloudpulse.lake.tombstones import Tombstone
 from cloudpulse.ports import DeadLetters, LogReader, Records
 from cloudpulse.settings import Settings
@@ -104,25 +104,25 @@ class Eraser:
     def run(self, stone: Tombstone) -> dict[str, Any]:
         """Begin an erasure and all others that wait; end those whose old files may go. Returns their ids."""
         self._note((stone, *self._around.waiting()))
-        begun = [one for one in erasures.open_erasures(self._records) if not self._is_removed(one)]
+        begun = [one for one in erasure_state.open_erasures(self._records) if not self._is_removed(one)]
         if begun:
             self._remove(begun)
-        ripe = [one for one in erasures.open_erasures(self._records) if one.due and one.due <= self._clock()]
+        ripe = [one for one in erasure_state.open_erasures(self._records) if one.due and one.due <= self._clock()]
         if ripe:
             self._finish(ripe)
         return {"removed": [one.id for one in begun], "done": [one.id for one in ripe]}
 
     def _note(self, stones: Sequence[Tombstone]) -> None:
         for stone in stones:
-            if erasures.find(self._records, stone.id) is None:
-                begun = Erasure(tombstone=stone, started_at=self._clock())
-                self._records.put(erasures.OPEN, erasures.documents([begun]))
+            if erasure_state.find(self._records, stone.id) is None:
+                begun = ErasureState(tombstone=stone, started_at=self._clock())
+                self._records.put(erasure_state.OPEN, erasure_state.documents([begun]))
 
-    def _is_removed(self, erasure: Erasure) -> bool:
+    def _is_removed(self, erasure: ErasureState) -> bool:
         """Whether all is rewritten. A process that has died since may have left files, so that it looks again."""
         return erasure.removed_at is not None and erasure.removed_at >= self._started_at
 
-    def _remove(self, wanted: Sequence[Erasure]) -> None:
+    def _remove(self, wanted: Sequence[ErasureState]) -> None:
         """Rewrite all that holds something of theirs."""
         through = self._await_layers()
         due = self._clock() + self._delay
@@ -162,12 +162,12 @@ class Eraser:
     def _is_settling(self, seq: int) -> bool:
         return any(file.first <= seq for file in bronze.pending(self._records))
 
-    def _mend_counters(self, changed: Sequence[Erasure]) -> None:
+    def _mend_counters(self, changed: Sequence[ErasureState]) -> None:
         minutes = {minute for erasure in changed for minute in erasure.minutes}
         if minutes:
             self._around.mend_counters(minutes)
 
-    def _finish(self, ripe: Sequence[Erasure]) -> None:
+    def _finish(self, ripe: Sequence[ErasureState]) -> None:
         """Let go of what was replaced, and keep the records."""
         through = max(erasure.through for erasure in ripe)
         self._await(lambda: self._is_trimmed(through), STILL_IN_LOG)
@@ -177,7 +177,7 @@ class Eraser:
         for erasure in ripe:
             record = _record(erasure, taken.get(erasure.id, Taken()), self._clock(), self._around.copies())
             signature = self._around.sign(record)
-            erasures.close(self._records, msgspec.structs.replace(erasure, record=record, signature=signature))
+            erasure_state.close(self._records, msgspec.structs.replace(erasure, record=record, signature=signature))
             log.info("an erasure is done", erasure=erasure.id)
         if any(erasure.days for erasure in ripe):
             self._around.summarise()
@@ -185,7 +185,7 @@ class Eraser:
     def _is_trimmed(self, seq: int) -> bool:
         return self._reader.state().trimmed >= seq
 
-    def _is_unlinked(self, ripe: Sequence[Erasure], seq: int) -> bool:
+    def _is_unlinked(self, ripe: Sequence[ErasureState], seq: int) -> bool:
         """Whether files that were replaced, and tail files of what the lake has, are gone."""
         self._lake.collect_garbage(self._records, self._clock())
         tail.prune(self._tail_folder, self._lake.position())
@@ -201,7 +201,7 @@ class Eraser:
             time.sleep(PACE_SECONDS)
 
 
-def _record(erasure: Erasure, taken: Taken, now: dt.datetime, copies: list[dict[str, str]]) -> dict[str, Any]:
+def _record(erasure: ErasureState, taken: Taken, now: dt.datetime, copies: list[dict[str, str]]) -> dict[str, Any]:
     """What was removed, and what was not touched."""
     stone = erasure.tombstone
     from_lake = [events for letter, events in erasure.letters.items() if letter.startswith(f"{LAKE}:")]

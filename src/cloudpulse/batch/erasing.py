@@ -17,11 +17,11 @@ import zstandard
 from cloudpulse.errors import StoreError
 from cloudpulse.events import codec, times
 from cloudpulse.events.model import LAKE, Batch, Count, Position
-from cloudpulse.lake import bronze, erased_ids, erasures, parquet, purge
+from cloudpulse.lake import bronze, erased_ids, erasure_state, parquet, purge
 from cloudpulse.lake.commit import Lake
 from cloudpulse.lake.erased import Taken, erased_of
 from cloudpulse.lake.erased_ids import ErasedIds
-from cloudpulse.lake.erasures import Erasure, Removed
+from cloudpulse.lake.erasure_state import ErasureState, Removed
 from cloudpulse.lake.sift import subtract
 from cloudpulse.lake.summaries import forget_summary
 from cloudpulse.lake.tombstones import Tombstones
@@ -59,7 +59,7 @@ class Erasing:
         lake: Lake,
         records: Records,
         key: bytes,
-        wanted: Sequence[Erasure],
+        wanted: Sequence[ErasureState],
         due: dt.datetime,
         live_since: int,
     ) -> None:
@@ -72,7 +72,7 @@ class Erasing:
         self.tombstones = Tombstones(key, [erasure.tombstone for erasure in wanted])
 
     @property
-    def erasures(self) -> Sequence[Erasure]:
+    def erasures(self) -> Sequence[ErasureState]:
         """The erasures with what they have removed so far."""
         return tuple(self._open.values())
 
@@ -135,8 +135,8 @@ class Erasing:
         for one, n in covered.lines.items():
             before = self._open[one]
             self._open[one] = msgspec.structs.replace(before, bronze=before.bronze + Removed(n, 1))
-        changed = erasures.documents(self._open[one] for one in covered.lines)
-        also = {erased_ids.KIND: gone.document("+".join(sorted(covered.lines))), erasures.OPEN: changed}
+        changed = erasure_state.documents(self._open[one] for one in covered.lines)
+        also = {erased_ids.KIND: gone.document("+".join(sorted(covered.lines))), erasure_state.OPEN: changed}
         bronze.replace(self._records, self._data, file, new, self._due, also)
 
     def _covered_rows(self, clean: set[str]) -> Iterator[purge.CoveredRows]:
@@ -203,12 +203,12 @@ class Erasing:
             self._records.put(erased_ids.KIND, ids.document("+".join([letter.consumer, *sorted(by_id)])))
         self._put(changed)
 
-    def _put(self, changed: Mapping[str, Erasure]) -> None:
+    def _put(self, changed: Mapping[str, ErasureState]) -> None:
         self._open |= changed
-        self._records.put(erasures.OPEN, erasures.documents(changed.values()))
+        self._records.put(erasure_state.OPEN, erasure_state.documents(changed.values()))
 
 
-def _touching(erasure: Erasure, *minutes: Set[int]) -> Erasure:
+def _touching(erasure: ErasureState, *minutes: Set[int]) -> ErasureState:
     """The erasure, with these minutes among those that it changes."""
     return msgspec.structs.replace(erasure, minutes=sorted(set(erasure.minutes).union(*minutes)))
 

@@ -87,9 +87,9 @@ class _Around:
 
     def key(self) -> bytes:
         from cloudpulse.errors import StoreError
-        from cloudpulse.lake import erasures
+        from cloudpulse.lake import erasure_state
 
-        found = erasures.known_key(self._secrets, int(time.time()))
+        found = erasure_state.known_key(self._secrets, int(time.time()))
         if found is None:
             raise StoreError("The key of erasures is not in secrets.db any more: restore that file.")
         return found

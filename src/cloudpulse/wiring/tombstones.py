@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 def known_tombstones(settings: Settings, records: Records) -> Callable[[], Tombstones]:
     """What tells which events were erased, at the moment at which it is asked."""
-    from cloudpulse.lake import erasures
+    from cloudpulse.lake import erasure_state
     from cloudpulse.lake.tombstones import Tombstones
 
     secrets = trust.local_secrets(settings)
 
     def load() -> Tombstones:
-        found = erasures.tombstones(records)
-        key = erasures.known_key(secrets, int(time.time())) if found else None
+        found = erasure_state.tombstones(records)
+        key = erasure_state.known_key(secrets, int(time.time())) if found else None
         return Tombstones(key or b"", found)
 
     return load

@@ -69,7 +69,7 @@ POINTS = {
         "Erasing._swap": "erase.swap",
         "Erasing._note_letter": "erase.letter",
     },
-    "cloudpulse.lake.erasures": {"close": "erase.close"},
+    "cloudpulse.lake.erasure_state": {"close": "erase.close"},
     "cloudpulse.engines.local.dead_letters": {
         "SqliteDeadLetters.park": "letter.park",
         "SqliteDeadLetters.forget_above": "letter.forget",

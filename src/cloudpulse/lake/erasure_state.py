@@ -26,9 +26,9 @@ class Removed(msgspec.Struct, frozen=True):
         return Removed(self.events + other.events, self.files + other.files)
 
 
-class Erasure(msgspec.Struct, frozen=True, kw_only=True):
-    """One erasure. ``letters`` holds events by letter, ``uploads`` counts those in raw copies, ``days`` and live
-    ``minutes`` (since 1970) are what was changed.
+class ErasureState(msgspec.Struct, frozen=True, kw_only=True):
+    """How far one erasure is. ``letters`` holds events by letter, ``uploads`` counts those in raw copies, ``days`` and
+    live ``minutes`` (since 1970) are what was changed.
 
     Once all is rewritten there is ``removed_at``; nothing of the events is left in batches up to ``through``, and old
     files may go at ``due``. With ``record`` it is done, and ``signature`` (a JWS of the record) proves it.
@@ -54,30 +54,30 @@ class Erasure(msgspec.Struct, frozen=True, kw_only=True):
         return self.tombstone.id
 
 
-def find(records: Records, erasure_id: str) -> Erasure | None:
+def find(records: Records, erasure_id: str) -> ErasureState | None:
     """One erasure that has begun, or None."""
     documents = (records.get(kind, erasure_id) for kind in (DONE, OPEN))
-    return next((msgspec.convert(document, Erasure) for document in documents if document is not None), None)
+    return next((msgspec.convert(document, ErasureState) for document in documents if document is not None), None)
 
 
-def open_erasures(records: Records) -> list[Erasure]:
+def open_erasures(records: Records) -> list[ErasureState]:
     """Those that have begun and are not done."""
-    return [msgspec.convert(document, Erasure) for _, document in records.list(OPEN)]
+    return [msgspec.convert(document, ErasureState) for _, document in records.list(OPEN)]
 
 
 def tombstones(records: Records) -> Sequence[Tombstone]:
     """All tombstones that there are."""
     # Read in this order: one that ends meanwhile is seen twice, not never.
     documents = [document for kind in (OPEN, DONE) for _, document in records.list(kind)]
-    return [msgspec.convert(document, Erasure).tombstone for document in documents]
+    return [msgspec.convert(document, ErasureState).tombstone for document in documents]
 
 
-def documents(erasures: Iterable[Erasure]) -> dict[str, Any]:
+def documents(states: Iterable[ErasureState]) -> dict[str, Any]:
     """The records that keep erasures of one kind."""
-    return {erasure.id: msgspec.to_builtins(erasure) for erasure in erasures}
+    return {state.id: msgspec.to_builtins(state) for state in states}
 
 
-def close(records: Records, erasure: Erasure) -> None:
+def close(records: Records, erasure: ErasureState) -> None:
     """Keep the record of an erasure, for ever."""
     records.exchange({OPEN: [erasure.id]}, {DONE: documents([erasure])})
 
