@@ -54,19 +54,10 @@ def vacuum(parts: Serving, journal: Sequencer, feed: EventFeed) -> JobFunction:
 def eraser(settings: Settings, parts: Pipeline, runs: SqliteJobs, started_at: dt.datetime) -> Eraser:
     """What erases, for a process that began at ``started_at``."""
     from cloudpulse.batch.erase import Eraser
+    from cloudpulse.batch.erasure_pass import ErasureStores
 
-    return Eraser(
-        settings,
-        parts.lake,
-        parts.records,
-        parts.letters,
-        parts.reader,
-        parts.writer.hurry,
-        settings.data / TAIL_FOLDER,
-        _Around(settings, parts, runs),
-        utc_now,
-        started_at,
-    )
+    stores = ErasureStores(parts.lake, parts.records, parts.letters, parts.reader, settings.data / TAIL_FOLDER)
+    return Eraser(settings, stores, _OtherParts(settings, parts, runs), utc_now, started_at)
 
 
 def put_in_line(runs: SqliteJobs, records: Records) -> Callable[[dt.datetime], None]:
@@ -76,8 +67,8 @@ def put_in_line(runs: SqliteJobs, records: Records) -> Callable[[dt.datetime], N
     return partial(put_ripe_in_line, runs, records)
 
 
-class _Around:
-    """What the eraser needs of other layers."""
+class _OtherParts:
+    """What erasing asks of other parts."""
 
     def __init__(self, settings: Settings, parts: Pipeline, runs: SqliteJobs) -> None:
         self._settings = settings
@@ -99,6 +90,9 @@ class _Around:
         from cloudpulse.ops.erasures import JOB
 
         return [msgspec.convert(run.arguments, Tombstone) for run in self._runs.history(JOB, ("waiting",))]
+
+    def hurry(self, seq: int) -> None:
+        self._parts.writer.hurry(seq)
 
     def counted(self) -> int:
         position = self._parts.counters.position()

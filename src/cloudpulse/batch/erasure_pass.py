@@ -1,28 +1,25 @@
-"""How the places of the batch layer lose what tombstones cover: bronze, silver, dead letters (mechanism 19).
+"""One pass over what the batch layer holds: bronze, silver and dead letters lose what tombstones cover (mechanism 19).
 
 Bronze goes first: what silver still holds and bronze does not, no replay brings back. Every step counts what it takes
 as it takes it, and may be cut off at any moment and begun again.
 """
 
 import datetime as dt
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
-import zstandard
 
+from cloudpulse.batch.covered_letter import CoveredLetter, divide, lines_of
 from cloudpulse.errors import StoreError
-from cloudpulse.events import codec, times
-from cloudpulse.events.model import LAKE, Batch, Count, Position
+from cloudpulse.events.model import LAKE, Position
 from cloudpulse.lake import bronze, erased_ids, erasure_state, parquet, purge
 from cloudpulse.lake.commit import Lake
 from cloudpulse.lake.erased import Taken, erased_of
 from cloudpulse.lake.erased_ids import ErasedIds
 from cloudpulse.lake.erasure_state import ErasureState, Removed
-from cloudpulse.lake.sift import subtract
 from cloudpulse.lake.summaries import forget_summary
 from cloudpulse.lake.tombstones import Tombstones
 from cloudpulse.ports import DeadLetter, DeadLetters, LogReader, Records
@@ -35,19 +32,17 @@ PLACE = "erased"
 """What the ledger calls it."""
 
 
-class _Counted(msgspec.Struct):
-    """What of a stored line is counted."""
+class ErasureStores(NamedTuple):
+    """What an erasure reads and rewrites."""
 
-    app: str
-    event_type: str
-    received_at: str
-    timestamp: str | None = None
-
-
-_decode_counted = msgspec.json.Decoder(_Counted).decode
+    lake: Lake
+    records: Records
+    letters: DeadLetters
+    log: LogReader
+    tail_folder: Path
 
 
-class Erasing:
+class ErasurePass:
     """One pass over all places for erasures that are open.
 
     Files that it replaces may go at ``due``; there are live counters of minutes from ``live_since`` on (since 1970).
@@ -56,20 +51,18 @@ class Erasing:
     def __init__(
         self,
         data: Path,
-        lake: Lake,
-        records: Records,
+        stores: ErasureStores,
         key: bytes,
         wanted: Sequence[ErasureState],
         due: dt.datetime,
         live_since: int,
     ) -> None:
         self._data = data
-        self._lake = lake
-        self._records = records
+        self._lake, self._records, self._letters, self._log, _ = stores
         self._open = {erasure.id: erasure for erasure in wanted}
         self._due = due
         self._live_since = live_since
-        self.tombstones = Tombstones(key, [erasure.tombstone for erasure in wanted])
+        self._tombstones = Tombstones(key, [erasure.tombstone for erasure in wanted])
 
     @property
     def erasures(self) -> Sequence[ErasureState]:
@@ -81,7 +74,7 @@ class Erasing:
         for page in bronze.pages(self._records):
             for file in page:
                 if file.journal != position.journal or file.last <= position.seq:
-                    covered = purge.find_lines(self._data, file, self.tombstones)
+                    covered = purge.find_lines(self._data, file, self._tombstones)
                     if covered is not None:
                         self._replace_object(covered)
 
@@ -99,27 +92,24 @@ class Erasing:
                         self._swap(group)
         raise StoreError("The writer keeps merging the files that must be written again.")
 
-    def letters(self, letters: DeadLetters, reader: LogReader) -> list[str]:
+    def letters(self) -> list[str]:
         """Take what is covered out of dead letters; returns the ids of those that nobody can read."""
         unreadable = []
-        for letter in letters.list():
-            batch = letters.batch(letter.id)
-            lines = _lines(batch) if batch else []
-            if batch is None or lines is None:
-                unreadable += [letter.id] if batch else []
+        for letter in self._letters.list():
+            batch = self._letters.batch(letter.id)
+            if batch is None:
                 continue
-            places = self.tombstones.of_lines(lines)
+            lines = lines_of(batch)
+            if lines is None:
+                unreadable.append(letter.id)
+                continue
+            places = self._tombstones.of_lines(lines)
             if all(place is None for place in places):
                 continue
-            if reader.redrives([letter.id]).get(letter.id):
-                letters.remove(letter.id)  # its next try is stored, and was erased there
+            if self._log.redrives([letter.id]).get(letter.id):
+                self._letters.remove(letter.id)  # its next try is stored, and was erased there
                 continue
-            self._note_letter(letter, batch, lines, places)
-            rest, place = _rest(batch, lines, places), PLACE if letter.consumer == LAKE else None
-            if rest.events:
-                letters.shorten(letter.id, rest, place)
-            else:
-                letters.remove(letter.id, place)
+            self._shorten(letter, divide(batch, lines, places, self._tombstones, self._live_since))
         return unreadable
 
     def note(self, erasure_id: str, **changes: Any) -> None:
@@ -128,7 +118,7 @@ class Erasing:
 
     def _replace_object(self, covered: purge.CoveredLines) -> None:
         file = covered.file
-        new = purge.write_lines(self._data, covered, self.tombstones)
+        new = purge.write_lines(self._data, covered, self._tombstones)
         gone = ErasedIds(
             journal=file.journal, first=file.first, last=file.last, known_since=file.stored_at, ids=covered.ids
         )
@@ -143,7 +133,7 @@ class Erasing:
         base = self._lake.base()
         for file in base.files:
             if file.file_path not in clean:
-                covered = purge.find_rows(base.io, file, self.tombstones, self._live_since)
+                covered = purge.find_rows(base.io, file, self._tombstones, self._live_since)
                 if covered is None:
                     clean.add(file.file_path)
                 else:
@@ -172,35 +162,34 @@ class Erasing:
         added = []
         try:
             for covered in group:
-                added += purge.write_rows(base.metadata, base.io, covered.file, self.tombstones)
+                added += purge.write_rows(base.metadata, base.io, covered.file, self._tombstones)
         except BaseException:
             for file in added:
                 base.io.delete(file.file_path)
             raise
         self._lake.swap([covered.file for covered in group], added, erased.properties())
 
-    def _note_letter(
-        self, letter: DeadLetter, batch: Batch, lines: Sequence[bytes], places: Sequence[int | None]
-    ) -> None:
+    def _shorten(self, letter: DeadLetter, covered: CoveredLetter) -> None:
+        self._note_letter(letter, covered)
+        place = PLACE if letter.consumer == LAKE else None
+        if covered.rest.events:
+            self._letters.shorten(letter.id, covered.rest, place)
+        else:
+            self._letters.remove(letter.id, place)
+
+    def _note_letter(self, letter: DeadLetter, covered: CoveredLetter) -> None:
         """Before the letter is changed; doing it twice notes the same."""
-        gone = [number for number, place in enumerate(places) if place is not None]
-        by_id = Counter(self.tombstones.tombstones[place].id for place in places if place is not None)
-        counted = _counts(lines[number] for number in gone)
-        minutes = {count.minute for count in counted if count.live and count.minute >= self._live_since}
         changed = {}
-        for one, events in by_id.items():
-            erasure = _touching(self._open[one], minutes)
+        for one, events in covered.events.items():
+            erasure = _touching(self._open[one], covered.minutes)
             changed[one] = msgspec.structs.replace(erasure, letters=erasure.letters | {letter.id: events})
-        seq, packed = letter.position.seq, codec.unpack_ids(batch.ids)
+        seq = letter.position.seq
         ids = ErasedIds(
-            journal=letter.position.journal,
-            first=seq,
-            last=seq,
-            known_since=letter.parked_at,
-            ids=b"".join([packed[number] for number in gone]),
+            journal=letter.position.journal, first=seq, last=seq, known_since=letter.parked_at, ids=covered.ids
         )
         if letter.consumer == LAKE:
-            self._records.put(erased_ids.KIND, ids.document("+".join([letter.consumer, *sorted(by_id)])))
+            key = "+".join([letter.consumer, *sorted(covered.events)])
+            self._records.put(erased_ids.KIND, ids.document(key))
         self._put(changed)
 
     def _put(self, changed: Mapping[str, ErasureState]) -> None:
@@ -223,37 +212,3 @@ def _groups(found: Sequence[purge.CoveredRows]) -> Iterator[list[purge.CoveredRo
         group.append(one)
         size += one.file.file_size_in_bytes
     yield group
-
-
-def _lines(batch: Batch) -> list[bytes] | None:
-    """The lines of a letter, or None when they are damaged as a whole."""
-    try:
-        lines = codec.decompress(batch.lines).split(b"\n")[:-1]
-    except zstandard.ZstdError:
-        return None
-    return lines if len(lines) == len(codec.unpack_ids(batch.ids)) else None
-
-
-def _rest(batch: Batch, lines: Sequence[bytes], places: Sequence[int | None]) -> Batch:
-    """A letter without what is covered. Other lines may be damaged, so what is counted is what goes."""
-    packed = codec.unpack_ids(batch.ids)
-    kept = [number for number, place in enumerate(places) if place is None]
-    gone = _counts(line for line, place in zip(lines, places, strict=True) if place is not None)
-    return msgspec.structs.replace(
-        batch,
-        events=len(kept),
-        ids=b"".join([packed[number] for number in kept]),
-        lines=codec.pack_lines([lines[number] for number in kept]),
-        digest=subtract(batch.digest, gone),
-    )
-
-
-def _counts(lines: Iterable[bytes]) -> list[Count]:
-    return [_count(_decode_counted(line)) for line in lines]
-
-
-def _count(line: _Counted) -> Count:
-    received_at = times.parse(line.received_at)
-    sent = times.parse(line.timestamp) if line.timestamp else received_at
-    minute = times.minute_of(times.effective(sent, received_at))
-    return Count(line.app, minute, line.event_type, times.is_live(sent, received_at), 1)
