@@ -32,7 +32,7 @@ from cloudpulse.engines.local.jobs import SqliteJobs
 from cloudpulse.engines.local.records import SqliteRecords
 from cloudpulse.engines.local.secrets import SqliteSecrets
 from cloudpulse.errors import Overloaded
-from cloudpulse.ops.alarm_board import AlarmBoard
+from cloudpulse.ops.alarms.board import AlarmBoard
 from cloudpulse.ops.history import HealthHistory
 from cloudpulse.ops.jobs import JobService
 from cloudpulse.ops.publish import Outbox

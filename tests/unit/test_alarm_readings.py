@@ -8,9 +8,10 @@ from cloudpulse import telemetry
 from cloudpulse.engines.local.records import SqliteRecords
 from cloudpulse.entrypoints.oversee import totals
 from cloudpulse.events.times import minute_of, rfc3339
-from cloudpulse.ops import history, readings, starts
+from cloudpulse.ops import history, starts
+from cloudpulse.ops.alarms import readings
+from cloudpulse.ops.alarms.readings import Lag, Observation, RareObservation, RecentObservations, Totals
 from cloudpulse.ops.history import SERIES, HealthHistory
-from cloudpulse.ops.readings import Lag, Observation, RareObservation, RecentObservations, Totals
 from cloudpulse.settings import MIB, Settings
 
 NOW = dt.datetime(2026, 11, 20, 12, tzinfo=dt.UTC)

@@ -9,12 +9,12 @@ from cloudpulse.engines.local.records import SqliteRecords
 from cloudpulse.entrypoints.oversee import Overseer
 from cloudpulse.errors import StoreError
 from cloudpulse.events.times import micros, minute_of
-from cloudpulse.ops.alarm_board import AlarmBoard
-from cloudpulse.ops.anomalies import MINUTES, Window
+from cloudpulse.ops.alarms.anomalies import MINUTES, Window
+from cloudpulse.ops.alarms.board import AlarmBoard
+from cloudpulse.ops.alarms.readings import RareObservation
+from cloudpulse.ops.alarms.windows import WindowBook
 from cloudpulse.ops.history import HealthHistory
 from cloudpulse.ops.publish import Outbox, targets
-from cloudpulse.ops.readings import RareObservation
-from cloudpulse.ops.windows import WindowBook
 from cloudpulse.settings import Settings
 from cloudpulse.wiring.notices import Overseen
 

@@ -11,9 +11,9 @@ from cloudpulse.entrypoints.watch import Watch
 from cloudpulse.events.model import LAKE
 from cloudpulse.events.times import from_micros, micros
 from cloudpulse.ingest import limits
-from cloudpulse.ops import readings
-from cloudpulse.ops.alarms import Readings
-from cloudpulse.ops.readings import Lag, Observation, RareObservation, RecentObservations, Totals
+from cloudpulse.ops.alarms import readings
+from cloudpulse.ops.alarms.readings import Lag, Observation, RareObservation, RecentObservations, Totals
+from cloudpulse.ops.alarms.rules import Readings
 from cloudpulse.settings import Settings
 from cloudpulse.wiring.notices import Overseen
 

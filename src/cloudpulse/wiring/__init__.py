@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from cloudpulse.ingest.sequencer import Deliver, Sequencer
     from cloudpulse.lake.commit import Lake
     from cloudpulse.lake.snapshot import SnapshotReader
-    from cloudpulse.ops.alarm_board import AlarmBoard
+    from cloudpulse.ops.alarms.board import AlarmBoard
     from cloudpulse.ops.dead_letters import DeadLetterService
     from cloudpulse.ops.erasures import ErasureService
     from cloudpulse.ops.history import HealthHistory

@@ -11,13 +11,13 @@ from cloudpulse.settings import Settings
 from cloudpulse.wiring import Serving, utc_now
 
 if TYPE_CHECKING:
-    from cloudpulse.ops.alarm_board import AlarmBoard
+    from cloudpulse.ops.alarms.board import AlarmBoard
+    from cloudpulse.ops.alarms.readings import RareObservation
+    from cloudpulse.ops.alarms.windows import WindowBook
     from cloudpulse.ops.deliver import Delivery
     from cloudpulse.ops.history import HealthHistory
     from cloudpulse.ops.jobs import JobService
     from cloudpulse.ops.publish import Outbox
-    from cloudpulse.ops.readings import RareObservation
-    from cloudpulse.ops.windows import WindowBook
     from cloudpulse.ops.workflows import WorkflowService
     from cloudpulse.ports import Channel, Records, Target
 
@@ -39,8 +39,9 @@ class Overseen(NamedTuple):
 def overseen(settings: Settings, parts: Serving) -> Overseen:
     """Open what the api process keeps."""
     from cloudpulse.engines.local.records import SqliteRecords
-    from cloudpulse.ops import starts, windows
-    from cloudpulse.ops.alarm_board import AlarmBoard
+    from cloudpulse.ops import starts
+    from cloudpulse.ops.alarms import windows
+    from cloudpulse.ops.alarms.board import AlarmBoard
     from cloudpulse.ops.history import HealthHistory
 
     now, records = utc_now(), SqliteRecords(settings.data / ALARMS_FILE)
@@ -86,7 +87,7 @@ def see_rare(
     """What is looked at once a minute."""
     from cloudpulse.events.times import parse
     from cloudpulse.ops import starts
-    from cloudpulse.ops.readings import RareObservation
+    from cloudpulse.ops.alarms.readings import RareObservation
     from cloudpulse.ops.reconciliation import Reports
     from cloudpulse.wiring.keeping import newest_backup
 

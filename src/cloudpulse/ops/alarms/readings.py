@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from cloudpulse.ops.alarms import Reading, Readings
+from cloudpulse.ops.alarms.rules import Reading, Readings
 from cloudpulse.ops.history import Sample
 from cloudpulse.settings import MIB, Settings
 

@@ -9,10 +9,10 @@ import msgspec
 from cloudpulse.events import sketch
 from cloudpulse.events.times import MINUTE_MICROS, from_minute, minute_of
 from cloudpulse.lake.snapshot import Snapshots
-from cloudpulse.ops import alarms
-from cloudpulse.ops.alarm_table import find
-from cloudpulse.ops.alarms import Reading, Readings
-from cloudpulse.ops.anomalies import KEEP_WINDOWS, MINUTES, Window, judge, start_of
+from cloudpulse.ops.alarms import rules
+from cloudpulse.ops.alarms.anomalies import KEEP_WINDOWS, MINUTES, Window, judge, start_of
+from cloudpulse.ops.alarms.rules import Reading, Readings
+from cloudpulse.ops.alarms.table import find
 from cloudpulse.ports import Counters, Limits, Records, Relation, Warehouse
 from cloudpulse.settings import AlarmName, Settings
 
@@ -91,7 +91,7 @@ class WindowBook:
         return tuple(
             alarm.name
             for alarm, found in known
-            if alarms.is_over(alarm, alarms.threshold_of(alarm, self._settings), found.value)
+            if rules.is_over(alarm, rules.threshold_of(alarm, self._settings), found.value)
         )
 
     def _keep(self, window: Window) -> None:

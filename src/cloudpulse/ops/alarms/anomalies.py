@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from cloudpulse.ops.alarms import Reading, Readings
+from cloudpulse.ops.alarms.rules import Reading, Readings
 from cloudpulse.settings import AlarmName
 
 MINUTES = 5

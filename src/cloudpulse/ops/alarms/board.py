@@ -8,9 +8,9 @@ import msgspec
 import structlog
 
 from cloudpulse.events.times import rfc3339
-from cloudpulse.ops import alarms
-from cloudpulse.ops.alarm_table import ALARMS, find
-from cloudpulse.ops.alarms import Alarm, Episode, Judgement, Reading, Streak
+from cloudpulse.ops.alarms import rules
+from cloudpulse.ops.alarms.rules import Alarm, Episode, Judgement, Reading, Streak
+from cloudpulse.ops.alarms.table import ALARMS, find
 from cloudpulse.ops.publish import OUTBOX, Outbox
 from cloudpulse.ports import Records
 from cloudpulse.settings import AlarmName, Published, Settings
@@ -62,14 +62,14 @@ class AlarmBoard:
     def judge(self, name: AlarmName, reading: Reading, now: dt.datetime) -> None:
         """Take in what the batch layer says of one window of time: confirm, withdraw, or raise late."""
         alarm, window = find(name), reading.window or 0
-        threshold = alarms.threshold_of(alarm, self._settings)
-        about = [one for one in self._episodes.values() if one.alarm == name and alarms.covers(one, window)]
+        threshold = rules.threshold_of(alarm, self._settings)
+        about = [one for one in self._episodes.values() if one.alarm == name and rules.covers(one, window)]
         unjudged = [one for one in about if one.judged is None]
-        if alarms.is_over(alarm, threshold, reading.value):
+        if rules.is_over(alarm, threshold, reading.value):
             for episode in unjudged:
                 self._keep(_judged(episode, "confirmed"))
             if not about and name not in self._ringing:
-                self._change(alarms.raised(alarm, threshold, reading, now, late=True), "raised")
+                self._change(rules.raised(alarm, threshold, reading, now, late=True), "raised")
         else:
             for episode in unjudged:
                 if episode.window == window:
@@ -84,7 +84,7 @@ class AlarmBoard:
                 name=alarm.name,
                 state="raised" if alarm.name in self._ringing else "ok",
                 value=self._values.get(alarm.name),
-                threshold=alarms.threshold_of(alarm, self._settings),
+                threshold=rules.threshold_of(alarm, self._settings),
                 unit=alarm.unit,
                 watches=alarm.watches,
                 todo=alarm.todo,
@@ -102,17 +102,17 @@ class AlarmBoard:
         return {"alarm": Labelled("alarm", {alarm.name: float(alarm.name in self._ringing) for alarm in ALARMS})}
 
     def _look(self, alarm: Alarm, reading: Reading, now: dt.datetime) -> None:
-        threshold = alarms.threshold_of(alarm, self._settings)
-        over = alarms.is_over(alarm, threshold, reading.value)
-        streak = alarms.count(self._streaks.get(alarm.name, Streak()), over)
+        threshold = rules.threshold_of(alarm, self._settings)
+        over = rules.is_over(alarm, threshold, reading.value)
+        streak = rules.count(self._streaks.get(alarm.name, Streak()), over)
         self._streaks[alarm.name], self._values[alarm.name] = streak, reading.value
         ringing = self._ringing.get(alarm.name)
-        if ringing is None and alarms.rings(alarm, streak, rang=False):
-            self._change(alarms.raised(alarm, threshold, reading, now), "raised")
-        elif ringing is not None and not alarms.rings(alarm, streak, rang=True):
+        if ringing is None and rules.rings(alarm, streak, rang=False):
+            self._change(rules.raised(alarm, threshold, reading, now), "raised")
+        elif ringing is not None and not rules.rings(alarm, streak, rang=True):
             self._end(ringing, now, "cleared")
         elif ringing is not None and over:
-            self._remember(alarms.went_on(alarm, ringing, reading))  # written when it ends
+            self._remember(rules.went_on(alarm, ringing, reading))  # written when it ends
 
     def _end(self, episode: Episode, now: dt.datetime, state: State) -> None:
         if episode.cleared_at is None:

@@ -1,6 +1,6 @@
 """The alarms: what each watches, when it rings, and what to do then."""
 
-from cloudpulse.ops.alarms import Alarm
+from cloudpulse.ops.alarms.rules import Alarm
 from cloudpulse.settings import AlarmName
 
 ALARMS: tuple[Alarm, ...] = (
