@@ -36,7 +36,7 @@ from cloudpulse.ops.alarms.board import AlarmBoard
 from cloudpulse.ops.history import HealthHistory
 from cloudpulse.ops.jobs import JobService
 from cloudpulse.ops.publish import Outbox
-from cloudpulse.ops.reconciliation import Reports
+from cloudpulse.ops.reconciliation.reports import Reports
 from cloudpulse.ops.uploads import Uploads
 from cloudpulse.ops.workflows import WorkflowService
 from cloudpulse.serving.summaries import find_summary

@@ -25,9 +25,9 @@ from cloudpulse.lake.chunk import decode, empty
 from cloudpulse.lake.sift import digest
 from cloudpulse.lake.snapshot import SnapshotReader
 from cloudpulse.lake.tables import SILVER
-from cloudpulse.ops import comparison, findings, reconciliation, scrub
 from cloudpulse.ops.jobs import Reconciliation
-from cloudpulse.ops.reconciliation import Report, Reports
+from cloudpulse.ops.reconciliation import comparison, findings, reports, scrub
+from cloudpulse.ops.reconciliation.reports import Report, Reports
 from cloudpulse.ports import MinuteCount
 from cloudpulse.settings import Settings
 from cloudpulse.wiring.reconciling import reconciler
@@ -585,7 +585,7 @@ def test_a_tier_folder_that_cannot_be_reached_keeps_nobody_from_comparing(world,
 
 
 def test_reports_are_kept_newest_first_and_not_for_ever(world, monkeypatch):
-    monkeypatch.setattr(reconciliation, "KEPT", 3)
+    monkeypatch.setattr(reports, "KEPT", 3)
     world.settle()
     for _ in range(5):
         world.now += dt.timedelta(hours=1)

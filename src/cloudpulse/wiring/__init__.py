@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from cloudpulse.ops.history import HealthHistory
     from cloudpulse.ops.jobs import JobService
     from cloudpulse.ops.ledger import LedgerService
-    from cloudpulse.ops.reconciliation import Reports
+    from cloudpulse.ops.reconciliation.reports import Reports
     from cloudpulse.ops.workflows import WorkflowService
     from cloudpulse.ports import AuditLog, Counters, DeadLetters, LogReader, Records, Warehouse
     from cloudpulse.serving.adhoc import SqlService
@@ -205,7 +205,7 @@ def serving(settings: Settings) -> Serving:
     from cloudpulse.engines.local.warehouse import DuckDbWarehouse
     from cloudpulse.lake.snapshot import SnapshotReader
     from cloudpulse.ops.ledger import LedgerService
-    from cloudpulse.ops.reconciliation import Reports
+    from cloudpulse.ops.reconciliation.reports import Reports
     from cloudpulse.serving.adhoc import SqlService
     from cloudpulse.serving.events import EventListService
     from cloudpulse.serving.execution import Executor

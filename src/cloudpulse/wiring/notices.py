@@ -88,7 +88,7 @@ def see_rare(
     from cloudpulse.events.times import parse
     from cloudpulse.ops import starts
     from cloudpulse.ops.alarms.readings import RareObservation
-    from cloudpulse.ops.reconciliation import Reports
+    from cloudpulse.ops.reconciliation.reports import Reports
     from cloudpulse.wiring.keeping import newest_backup
 
     backup = newest_backup(settings.data)

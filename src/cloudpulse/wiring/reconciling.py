@@ -16,7 +16,7 @@ from cloudpulse.wiring.tombstones import known_tombstones
 
 if TYPE_CHECKING:
     from cloudpulse.ops.ledger import LedgerReport
-    from cloudpulse.ops.reconcile import Reconciler
+    from cloudpulse.ops.reconciliation.reconcile import Reconciler
     from cloudpulse.ports import Warehouse
 
 JOB_MEMORY_BYTES = 256 * MIB
@@ -28,9 +28,9 @@ def reconciler(settings: Settings, parts: Pipeline, clock: Callable[[], dt.datet
     """What compares the layers of the pipeline and mends them."""
     from cloudpulse.batch.replay import Replay
     from cloudpulse.lake.snapshot import SnapshotReader
-    from cloudpulse.ops.comparison import Stores
     from cloudpulse.ops.ledger import LedgerService
-    from cloudpulse.ops.reconcile import Reconciler
+    from cloudpulse.ops.reconciliation.comparison import Stores
+    from cloudpulse.ops.reconciliation.reconcile import Reconciler
     from cloudpulse.speed.repair import CounterRepair, Right
 
     def ledger() -> LedgerReport:

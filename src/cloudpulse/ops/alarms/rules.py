@@ -1,4 +1,4 @@
-"""When an alarm rings, and what is told of it. Pure; ``alarm_table`` says which there are.
+"""When an alarm rings, and what is told of it. Pure; ``table`` says which there are.
 
 An alarm that rings is an *episode*, from the look that raised it to the one that cleared it.
 """

@@ -11,7 +11,7 @@ from cloudpulse.errors import StoreError
 from cloudpulse.lake import bronze
 from cloudpulse.lake.bronze import BronzeFile
 from cloudpulse.lake.snapshot import LakeFile
-from cloudpulse.ops.reconciliation import FileFault
+from cloudpulse.ops.reconciliation.reports import FileFault
 from cloudpulse.ports import Records
 
 KIND = "scrub"
@@ -20,7 +20,7 @@ READ_BYTES = 2 * 1024**3
 """So much of bronze a scheduled run reads; the next one goes on behind it. That all is there, each of them sees."""
 
 
-class Progress(msgspec.Struct, frozen=True):
+class ScrubProgress(msgspec.Struct, frozen=True):
     """How far earlier runs have read: up to the key ``after``. What was ``faulty`` is read each time."""
 
     after: str = ""
@@ -40,7 +40,7 @@ class BronzeScrub:
 
     def faults(self) -> list[FileFault]:
         """What is wrong; objects in a tier folder that cannot be reached are counted alone."""
-        before = msgspec.convert(self._records.get(KIND, KEY) or {}, Progress)
+        before = msgspec.convert(self._records.get(KIND, KEY) or {}, ScrubProgress)
         faults: dict[str, FileFault] = {}
         left, last, is_cut_off = READ_BYTES, "", False
         for file in (file for page in bronze.pages(self._records) for file in page):
@@ -57,7 +57,7 @@ class BronzeScrub:
                 left -= bronze.place(self._data, file).stat().st_size
                 last = file.key
             is_cut_off |= is_due and not is_read
-        progress = Progress(last if is_cut_off else "", list(faults))
+        progress = ScrubProgress(last if is_cut_off else "", list(faults))
         self._records.put(KIND, {KEY: msgspec.to_builtins(progress)})
         return list(faults.values())
 

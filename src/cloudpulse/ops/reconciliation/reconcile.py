@@ -17,12 +17,12 @@ from cloudpulse.errors import CloudPulseError, LogTrimmed, StoreError
 from cloudpulse.events.model import Position
 from cloudpulse.events.times import MINUTE_MICROS, from_minute, minute_of, parse, rfc3339
 from cloudpulse.lake.snapshot import LakeFile, read_between
-from cloudpulse.ops import set_aside
-from cloudpulse.ops.comparison import Comparer, Comparison, Stores
 from cloudpulse.ops.jobs import Reconciliation
 from cloudpulse.ops.ledger import LedgerReport
-from cloudpulse.ops.reconciliation import MAX_LISTED, Difference, FileFault, Report, Reports
-from cloudpulse.ops.scrub import BronzeScrub
+from cloudpulse.ops.reconciliation import set_aside
+from cloudpulse.ops.reconciliation.comparison import Comparer, Comparison, Stores
+from cloudpulse.ops.reconciliation.reports import MAX_LISTED, Difference, FileFault, Report, Reports
+from cloudpulse.ops.reconciliation.scrub import BronzeScrub
 from cloudpulse.ports import MinuteCount
 from cloudpulse.telemetry import told
 

@@ -20,11 +20,11 @@ from cloudpulse.events.model import LAKE, SPEED, Count, Position
 from cloudpulse.events.times import LIVE_WINDOW, MINUTE_MICROS, from_micros, from_minute, minute_of
 from cloudpulse.lake import digests
 from cloudpulse.lake.snapshot import LakeFile, Snapshot, Snapshots, is_whole
-from cloudpulse.ops import set_aside
-from cloudpulse.ops.cells import CELLS, Row, Tally, add_up, compare
-from cloudpulse.ops.findings import Findings
-from cloudpulse.ops.scrub import silver_fault, silver_faults
-from cloudpulse.ops.set_aside import SetAside
+from cloudpulse.ops.reconciliation import set_aside
+from cloudpulse.ops.reconciliation.cells import CELLS, Row, Tally, add_up, compare
+from cloudpulse.ops.reconciliation.findings import Findings
+from cloudpulse.ops.reconciliation.scrub import silver_fault, silver_faults
+from cloudpulse.ops.reconciliation.set_aside import SetAside
 from cloudpulse.ports import Counters, DeadLetters, Limits, LiveCounts, LogReader, Records, Relation, Warehouse
 
 FOREVER = 1 << 40

@@ -8,8 +8,8 @@ from typing import Literal
 from cloudpulse.events.times import from_minute, rfc3339
 from cloudpulse.lake.retired import Retired
 from cloudpulse.lake.snapshot import LakeFile
-from cloudpulse.ops.cells import Differing
-from cloudpulse.ops.reconciliation import MAX_LISTED, Difference, FileFault, Kind, Layer
+from cloudpulse.ops.reconciliation.cells import Differing
+from cloudpulse.ops.reconciliation.reports import MAX_LISTED, Difference, FileFault, Kind, Layer
 
 
 class Findings:
