@@ -33,7 +33,7 @@ from cloudpulse.engines.local.records import SqliteRecords
 from cloudpulse.engines.local.secrets import SqliteSecrets
 from cloudpulse.errors import Overloaded
 from cloudpulse.ops.alarms.board import AlarmBoard
-from cloudpulse.ops.history import HealthHistory
+from cloudpulse.ops.health_history import HealthHistory
 from cloudpulse.ops.jobs import JobService
 from cloudpulse.ops.publish import Outbox
 from cloudpulse.ops.reconciliation.reports import Reports

@@ -37,7 +37,7 @@ from cloudpulse.settings import Settings, load
 PATIENCE_SECONDS = 20.0
 POLL_SECONDS = 0.003
 AT_ONCE = {"PACE_SECONDS": 0.01, "RETRY_SECONDS": (0.0, 0.0), "WAIT_SECONDS": (0.0, 0.01, 0.1), "REAP_SECONDS": 0.02}
-PACKAGES = ("batch", "engines/local", "ingest", "lake", "ops", "ops/alarms", "ops/reconciliation", "serving", "speed")
+PACKAGES = ("batch", "engines/local", "ingest", "lake", "ops", "serving", "speed")
 OF_DBOS = ("dbos_runtime", "runner")
 
 
@@ -206,7 +206,7 @@ def _import_all() -> None:
     import cloudpulse
 
     for package in PACKAGES:
-        for found in pkgutil.iter_modules(
+        for found in pkgutil.walk_packages(
             [str(Path(cloudpulse.__file__).parent / package)], f"cloudpulse.{package}.".replace("/", ".")
         ):
             if not found.name.endswith(OF_DBOS):

@@ -8,10 +8,10 @@ from cloudpulse import telemetry
 from cloudpulse.engines.local.records import SqliteRecords
 from cloudpulse.entrypoints.oversee import totals
 from cloudpulse.events.times import minute_of, rfc3339
-from cloudpulse.ops import history, starts
+from cloudpulse.ops import health_history, process_starts
 from cloudpulse.ops.alarms import readings
 from cloudpulse.ops.alarms.readings import Lag, Observation, RareObservation, RecentObservations, Totals
-from cloudpulse.ops.history import SERIES, HealthHistory
+from cloudpulse.ops.health_history import SERIES, HealthHistory
 from cloudpulse.settings import MIB, Settings
 
 NOW = dt.datetime(2026, 11, 20, 12, tzinfo=dt.UTC)
@@ -107,10 +107,10 @@ def test_totals_are_of_our_counters():
 def test_starts_within_an_hour(tmp_path):
     records = SqliteRecords(tmp_path / "alarms.db")
     for minutes in (0, 50, 70, 80):
-        starts.note(records, NOW + dt.timedelta(minutes=minutes))
-    assert starts.within_an_hour(records, NOW + dt.timedelta(minutes=90)) == 3
-    starts.note(records, NOW + dt.timedelta(days=3))
-    assert len(records.list(starts.KIND)) == 1
+        process_starts.note(records, NOW + dt.timedelta(minutes=minutes))
+    assert process_starts.within_an_hour(records, NOW + dt.timedelta(minutes=90)) == 3
+    process_starts.note(records, NOW + dt.timedelta(days=3))
+    assert len(records.list(process_starts.KIND)) == 1
     records.close()
 
 
@@ -168,11 +168,11 @@ def test_long_ranges_come_in_larger_steps(records):
 
 
 def test_it_is_bounded(records, monkeypatch):
-    monkeypatch.setattr(history, "KEEP_MINUTES", 5)
+    monkeypatch.setattr(health_history, "KEEP_MINUTES", 5)
     kept = HealthHistory(records)
     for minute in range(20):
         kept.add(sample(), after(minutes=minute))
-    assert len(records.list(history.KIND)) == 6
+    assert len(records.list(health_history.KIND)) == 6
     known = [value for value in kept.series(1, after(minutes=19)).series["lake_lag_seconds"] if value is not None]
     assert len(known) == 7, "and the one under way"
 

@@ -13,7 +13,7 @@ from cloudpulse.ops.alarms.anomalies import MINUTES, Window
 from cloudpulse.ops.alarms.board import AlarmBoard
 from cloudpulse.ops.alarms.readings import RareObservation
 from cloudpulse.ops.alarms.windows import WindowBook
-from cloudpulse.ops.history import HealthHistory
+from cloudpulse.ops.health_history import HealthHistory
 from cloudpulse.ops.publish import Outbox, targets
 from cloudpulse.settings import Settings
 from cloudpulse.wiring.notices import Overseen

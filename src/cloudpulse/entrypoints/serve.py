@@ -168,7 +168,7 @@ def pipeline(settings: Settings) -> None:
     from cloudpulse.entrypoints.deliver import DeliveryLoop
     from cloudpulse.entrypoints.letters import Letters
     from cloudpulse.entrypoints.run_jobs import JobLoop
-    from cloudpulse.ops import starts
+    from cloudpulse.ops import process_starts
     from cloudpulse.ops.publish import StoredBatches
 
     parts = wiring.pipeline(settings)
@@ -183,7 +183,7 @@ def pipeline(settings: Settings) -> None:
     tail_folder = settings.data / wiring.TAIL_FOLDER
     source = ChunkSource(parts.reader, state.journal, wiring.utc_now)
     keep = dt.timedelta(days=settings.dead_letter_days)
-    starts.note(parts.records, wiring.utc_now())
+    process_starts.note(parts.records, wiring.utc_now())
     outbox = notices.outbox(settings, parts.records)
     letters = Letters(parts.letters, parts.records, parts.reader, keep, wiring.utc_now, outbox.put_letter)
     lake = LakeConsumer(parts.writer, parts.reader, letters, source, tail_folder, wiring.utc_now)

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from cloudpulse.ops.alarms.board import AlarmBoard
     from cloudpulse.ops.dead_letters import DeadLetterService
     from cloudpulse.ops.erasures import ErasureService
-    from cloudpulse.ops.history import HealthHistory
+    from cloudpulse.ops.health_history import HealthHistory
     from cloudpulse.ops.jobs import JobService
     from cloudpulse.ops.ledger import LedgerService
     from cloudpulse.ops.reconciliation.reports import Reports

@@ -122,7 +122,7 @@ class _OtherParts:
         self._runs.vacuum()
 
     def copies(self) -> list[dict[str, str]]:
-        from cloudpulse.ops import copies
+        from cloudpulse.ops.backups import copies
 
         known = copies.known(self._settings.data)
         return [{"path": path, "kind": copy.kind, "at": copy.at} for path, copy in sorted(known.items())]

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from cloudpulse.ops.alarms.rules import Reading, Readings
-from cloudpulse.ops.history import Sample
+from cloudpulse.ops.health_history import Sample
 from cloudpulse.settings import MIB, Settings
 
 SPAN_SECONDS = 300.0

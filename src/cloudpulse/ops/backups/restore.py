@@ -10,8 +10,8 @@ import msgspec
 from cloudpulse.errors import DataFolderBusy
 from cloudpulse.lake import bronze, garbage, relocate
 from cloudpulse.lake.fileio import sync_directory
+from cloudpulse.ops.backups.vault import Manifest, Vault
 from cloudpulse.ops.data_version import UNFINISHED
-from cloudpulse.ops.vault import Manifest, Vault
 from cloudpulse.ports import Records
 from cloudpulse.settings import Settings
 

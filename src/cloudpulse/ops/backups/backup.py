@@ -22,9 +22,9 @@ from cloudpulse.lake import bronze
 from cloudpulse.lake.bronze import BronzeFile
 from cloudpulse.lake.fileio import local_path
 from cloudpulse.lake.snapshot import Snapshot
-from cloudpulse.ops import copies
+from cloudpulse.ops.backups import copies
+from cloudpulse.ops.backups.vault import FORMAT, Entry, Manifest, Vault
 from cloudpulse.ops.ledger import LedgerService
-from cloudpulse.ops.vault import FORMAT, Entry, Manifest, Vault
 from cloudpulse.ports import Counters, LogReader, Records
 
 TRIES = 5
