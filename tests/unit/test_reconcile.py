@@ -17,16 +17,17 @@ from cloudpulse.engines.local.event_log import SqliteEventLog
 from cloudpulse.engines.local.sqlite import connect
 from cloudpulse.entrypoints.letters import Letters
 from cloudpulse.errors import LogTrimmed, StoreError
-from cloudpulse.events import sketch
+from cloudpulse.events import codec, sketch
 from cloudpulse.events.model import LAKE, SPEED, Batch, Position
 from cloudpulse.events.times import minute_of, rfc3339
-from cloudpulse.lake import bronze, parquet
+from cloudpulse.lake import bronze, erased_ids, parquet
 from cloudpulse.lake.chunk import decode, empty
-from cloudpulse.lake.sift import digest
+from cloudpulse.lake.erased_ids import ErasedIds
+from cloudpulse.lake.sift import count_of, digest, subtract
 from cloudpulse.lake.snapshot import SnapshotReader
 from cloudpulse.lake.tables import SILVER
 from cloudpulse.ops.jobs import Reconciliation
-from cloudpulse.ops.reconciliation import comparison, findings, reports, scrub
+from cloudpulse.ops.reconciliation import comparison, findings, reports, scrub, set_aside
 from cloudpulse.ops.reconciliation.reports import Report, Reports
 from cloudpulse.ports import MinuteCount
 from cloudpulse.settings import Settings
@@ -507,6 +508,24 @@ def test_what_was_purged_is_no_divergence_while_counters_may_show_it(world, cons
     world.parts.processor.expire(world.now)
     assert world.run().status == "ok"
     assert world.records.list("purged_letters") == []
+
+
+def test_what_was_purged_explains_nothing_once_it_is_erased(world):
+    """An event that one layer lacks for good, and that is then erased from the other, is in neither."""
+    seq = world.accept(0, 30)
+    (batch,) = world.batches(seq - 1, SPEED)
+    letter = world.park(SPEED, seq)
+    world.settle()
+    world.log.purge(letter)
+    world.reap()
+    first = set_aside.read(world.parts.letters, world.records)[letter]
+    assert first.counts == batch.digest
+    erased = ErasedIds(journal=world.journal, first=seq, last=seq + 3, known_since=0, ids=batch.ids[: 25 * 2])
+    world.records.put(erased_ids.KIND, erased.document("erasure"))
+    left = set_aside.read(world.parts.letters, world.records)[letter]
+    lines = codec.decompress(batch.lines).splitlines()[:2]
+    assert left.counts == subtract(batch.digest, [count_of(line) for line in lines])
+    assert sum(count.events for count in left.counts) == batch.events - 2
 
 
 def test_a_fault_beside_a_dead_letter_is_still_found(world):

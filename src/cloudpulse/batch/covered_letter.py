@@ -1,27 +1,14 @@
 """Dead letters without what tombstones cover (mechanism 19). Pure."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 
 import msgspec
-import zstandard
 
-from cloudpulse.events import codec, times
-from cloudpulse.events.model import Batch, Count
-from cloudpulse.lake.sift import subtract
+from cloudpulse.events import codec
+from cloudpulse.events.model import Batch
+from cloudpulse.lake.sift import count_of, subtract
 from cloudpulse.lake.tombstones import Tombstones
-
-
-class _Counted(msgspec.Struct):
-    """What of a stored line is counted."""
-
-    app: str
-    event_type: str
-    received_at: str
-    timestamp: str | None = None
-
-
-_decode_counted = msgspec.json.Decoder(_Counted).decode
 
 
 class CoveredLetter(msgspec.Struct, frozen=True):
@@ -35,15 +22,6 @@ class CoveredLetter(msgspec.Struct, frozen=True):
     rest: Batch
 
 
-def lines_of(batch: Batch) -> list[bytes] | None:
-    """The lines of a letter, or None when they are damaged as a whole."""
-    try:
-        lines = codec.decompress(batch.lines).split(b"\n")[:-1]
-    except zstandard.ZstdError:
-        return None
-    return lines if len(lines) == len(codec.unpack_ids(batch.ids)) else None
-
-
 def divide(
     batch: Batch, lines: Sequence[bytes], places: Sequence[int | None], tombstones: Tombstones, live_since: int
 ) -> CoveredLetter:
@@ -54,7 +32,7 @@ def divide(
     packed = codec.unpack_ids(batch.ids)
     gone = [number for number, place in enumerate(places) if place is not None]
     kept = [number for number, place in enumerate(places) if place is None]
-    counts = _counts(lines[number] for number in gone)
+    counts = [count_of(lines[number]) for number in gone]
     return CoveredLetter(
         events=Counter(tombstones.tombstones[place].id for place in places if place is not None),
         minutes={count.minute for count in counts if count.live and count.minute >= live_since},
@@ -67,14 +45,3 @@ def divide(
             digest=subtract(batch.digest, counts),
         ),
     )
-
-
-def _counts(lines: Iterable[bytes]) -> list[Count]:
-    return [_count(_decode_counted(line)) for line in lines]
-
-
-def _count(line: _Counted) -> Count:
-    received_at = times.parse(line.received_at)
-    sent = times.parse(line.timestamp) if line.timestamp else received_at
-    minute = times.minute_of(times.effective(sent, received_at))
-    return Count(line.app, minute, line.event_type, times.is_live(sent, received_at), 1)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from cloudpulse.batch.covered_letter import CoveredLetter, divide, lines_of
+from cloudpulse.batch.covered_letter import CoveredLetter, divide
 from cloudpulse.errors import StoreError
 from cloudpulse.events.model import LAKE, Position
 from cloudpulse.lake import bronze, erased_ids, erasure_state, parquet, purge
@@ -20,6 +20,7 @@ from cloudpulse.lake.commit import Lake
 from cloudpulse.lake.erased import Taken, erased_of
 from cloudpulse.lake.erased_ids import ErasedIds
 from cloudpulse.lake.erasure_state import ErasureState, Removed
+from cloudpulse.lake.sift import lines_of
 from cloudpulse.lake.summaries import forget_summary
 from cloudpulse.lake.tombstones import Tombstones
 from cloudpulse.ports import DeadLetter, DeadLetters, LogReader, Records
