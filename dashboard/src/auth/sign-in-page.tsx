@@ -1,4 +1,5 @@
 import { type FormEvent, useState } from 'react';
+import icon from '../icon.svg';
 import { useTheme } from '../ui/use-theme';
 import { useSession } from './use-session';
 import './sign-in-page.css';
@@ -11,7 +12,7 @@ export function SignInPage() {
     <main className="sign-in">
       <div className="card stack sign-in-card">
         <div className="row">
-          <img src="/icon.svg" alt="" width="36" height="36" />
+          <img src={icon} alt="" width="36" height="36" />
           <h1>Sign in to CloudPulse</h1>
         </div>
         {oidc && (

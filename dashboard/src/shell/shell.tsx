@@ -1,6 +1,7 @@
 import { Suspense } from 'react';
 import { NavLink, Outlet } from 'react-router';
 import { useHasScope, useSession } from '../auth/use-session';
+import icon from '../icon.svg';
 import { Loading } from '../ui/states';
 import { useTheme } from '../ui/use-theme';
 import './shell.css';
@@ -17,7 +18,7 @@ export function Shell() {
       </a>
       <header className="shell-side">
         <div className="shell-brand">
-          <img src="/icon.svg" alt="" width="28" height="28" /> CloudPulse
+          <img src={icon} alt="" width="28" height="28" /> CloudPulse
         </div>
         <nav className="shell-nav" aria-label="Pages">
           <NavLink to="/live">Live</NavLink>
