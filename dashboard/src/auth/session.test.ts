@@ -66,8 +66,25 @@ test('nothing of a token is in the storage of the browser', async () => {
   expect({ ...localStorage, ...sessionStorage }).toEqual({});
 });
 
-test('signing out tells the server', async () => {
+test.each([false, true])('signing out tells the server, also whether everywhere (%s)', async (everywhere) => {
   const server = fakeServer({ 'GET /v1/config': CONFIG, 'POST /v1/auth/refresh': TOKEN, 'POST /v1/auth/logout': {} });
-  await (await startSession()).signOut();
-  expect(new URL(server.requests.at(-1)?.url ?? '').pathname).toBe('/v1/auth/logout');
+  await (await startSession()).signOut(everywhere);
+  const last = server.requests.at(-1);
+  expect(new URL(last?.url ?? '').pathname).toBe('/v1/auth/logout');
+  expect(await last?.json()).toEqual({ everywhere });
+});
+
+test('somebody whom the server has not signed out stays signed in, and learns why', async () => {
+  const server = fakeServer({
+    'GET /v1/config': CONFIG,
+    'POST /v1/auth/refresh': TOKEN,
+    'POST /v1/auth/logout': problem(401, 'invalid_credentials', 'The sign-in has ended. Sign in again.'),
+  });
+  const session = await startSession();
+  await expect(session.signOut(true)).rejects.toThrow('The sign-in has ended. Sign in again.');
+  server.answers['POST /v1/auth/logout'] = () => Promise.reject(new TypeError('Failed to fetch'));
+  await expect(session.signOut()).rejects.toThrow('The server cannot be reached. Try again.');
+  server.answers['POST /v1/auth/logout'] = new Response('no JSON', { status: 502 });
+  await expect(session.signOut()).rejects.toThrow('The server answered 502. Try again.');
+  expect(session.state().scopes).toEqual(['events:read', 'admin']);
 });

@@ -97,7 +97,7 @@ async def refresh(request: Request[Any, Any, Any]) -> Response[Token]:
     opt={"cookie": COOKIE},
 )
 async def sign_out(request: Request[Any, Any, Any], data: JSONBody[SignOutRequest | None] = None) -> Response[None]:
-    """End the sign-in that the cookie belongs to, if there is one, or all of its person; access tokens end alone."""
+    """End the sign-in of the cookie, if there is one, or all of its person; access tokens end by themselves."""
     await sync_to_thread(_sign_out, request, bool(data and data.everywhere))
     return Response(None, cookies=[_cookie(request, "", 0)])
 
