@@ -11,6 +11,8 @@ if (element) {
   const root = createRoot(element);
   try {
     const session = await startSession();
+    // Nothing of somebody who is signed out stays in memory, not even what libraries keep.
+    session.subscribe(() => !session.state().scopes && location.reload());
     root.render(
       <StrictMode>
         <App session={session} />

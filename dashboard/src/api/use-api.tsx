@@ -1,5 +1,5 @@
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
-import { createContext, type ReactNode, use, useEffect, useState } from 'react';
+import { createContext, type ReactNode, use, useState } from 'react';
 import { useSession } from '../auth/use-session';
 import { type Api, ApiError, createApi } from './client';
 
@@ -10,11 +10,6 @@ export function ApiProvider({ children }: { children: ReactNode }) {
   const session = useSession();
   const [api] = useState(() => createApi(session));
   const [queries] = useState(() => new QueryClient({ defaultOptions: { queries: { retry, staleTime: 5_000 } } }));
-  useEffect(() => {
-    // Nothing of somebody who has signed out stays in memory. A moment later, for now queries are still in use.
-    const forget = () => !session.state().scopes && queries.clear();
-    return () => queueMicrotask(forget);
-  }, [session, queries]);
   return (
     <ApiContext value={api}>
       <QueryClientProvider client={queries}>{children}</QueryClientProvider>

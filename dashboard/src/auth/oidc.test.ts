@@ -107,10 +107,10 @@ describe('a token that ends', () => {
     expect((await source.renew())?.scopes).toEqual(['admin']);
   });
 
-  test('ends the sign-in without a refresh token, and opens no frame', async () => {
-    const source = await signedIn({});
+  test('is used up without a refresh token, and no frame is opened for another', async () => {
     const renewing = silently();
-    expect(await source.renew()).toBeNull();
+    expect(await (await signedIn({ expired: false })).renew()).toMatchObject({ endsAt: 2_000_000_000_000 });
+    expect(await (await signedIn({ expired: true })).renew()).toBeNull();
     expect(renewing).not.toHaveBeenCalled();
   });
 
@@ -127,10 +127,23 @@ test('signing out goes to the issuer, in the words of the standard and of Cognit
   const out = vi
     .spyOn(UserManager.prototype, 'signoutRedirect')
     .mockRejectedValue(new Error('No end session endpoint'));
-  await (await startOidc(OIDC_CONFIG)).source.end(false);
+  await (await startOidc(OIDC_CONFIG)).source.leave?.();
   expect(out).toHaveBeenCalledWith({
     extraQueryParams: { client_id: 'dashboard', logout_uri: location.origin },
   });
+});
+
+test('who has signed out, here or in another tab, is not signed in by the next load', async () => {
+  const asked = vi.mocked(UserManager.prototype.signinRedirect);
+  const { source } = await startOidc(OIDC_CONFIG);
+  for (const signOut of [() => source.end(false), () => source.forget?.()]) {
+    await signOut();
+    asked.mockClear();
+    expect((await startOidc(OIDC_CONFIG)).refusal).toBeNull();
+    expect(asked).not.toHaveBeenCalled();
+    await startOidc(OIDC_CONFIG);
+    expect(asked).toHaveBeenCalledOnce();
+  }
 });
 
 test('a server that names an issuer has people sign in there', async () => {

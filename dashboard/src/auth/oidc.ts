@@ -5,6 +5,8 @@ import type { Grant, PublicConfig, TokenSource } from './session';
 
 export const CALLBACK_PATH = '/callback';
 const REQUEST_SECONDS = 10;
+/** In the session storage of a tab while its next load must not sign in anybody by itself. */
+const SIGNED_OUT = 'cloudpulse-signed-out';
 
 /** What an issuer says to `prompt=none` when it has to ask the person something. */
 const TO_BE_ASKED = ['login_required', 'interaction_required', 'consent_required', 'account_selection_required'];
@@ -71,6 +73,10 @@ function backTo(left: unknown, outcome: Outcome): Outcome {
 
 /** A redirect and no hidden frame: browsers keep the issuer's cookies from those, and issuers refuse to be framed. */
 async function askedSilently(manager: UserManager): Promise<Outcome> {
+  if (sessionStorage.getItem(SIGNED_OUT)) {
+    sessionStorage.removeItem(SIGNED_OUT);
+    return { user: null, refusal: null };
+  }
   return manager
     .signinRedirect({ prompt: 'none', state: whereWeAre(), redirectMethod: 'replace' })
     .then(() => ({ user: null, refusal: null }))
@@ -85,18 +91,27 @@ function source(manager: UserManager, first: User | null): TokenSource {
       fresh = null;
       return user ? grant(user) : null;
     },
-    end: async () => {
+    end: async () => forget(),
+    forget,
+    leave: async () => {
       const { client_id, post_logout_redirect_uri: logout_uri } = manager.settings;
-      // Not awaited, for it leaves the page; the names are those of Cognito, which does not know the standard's. An
-      // issuer that has no sign-out keeps its own sign-in.
-      manager.signoutRedirect({ extraQueryParams: { client_id, logout_uri: logout_uri ?? '' } }).catch(() => {});
+      // The names are those of Cognito, which does not know the standard's. There are issuers that nobody can leave.
+      await manager.signoutRedirect({ extraQueryParams: { client_id, logout_uri: logout_uri ?? '' } }).catch(() => {});
     },
   };
 }
 
-/** A new token by the refresh token; null when there is none, or the issuer takes it no longer. */
+function forget(): void {
+  sessionStorage.setItem(SIGNED_OUT, 'true');
+}
+
+/**
+ * A new token by the refresh token; without one, the old token until it ends. Null when the sign-in has ended here: the
+ * next load of the page asks the issuer.
+ */
 async function refreshed(manager: UserManager): Promise<User | null> {
-  if (!(await manager.getUser())?.refresh_token) return null;
+  const user = await manager.getUser();
+  if (!user?.refresh_token) return user?.expired === false ? user : null;
   return manager.signinSilent().catch((error: unknown) => {
     if (error instanceof ErrorResponse) return null;
     throw error;

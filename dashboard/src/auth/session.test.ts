@@ -60,6 +60,21 @@ test('signing out ends it here and in other tabs', async () => {
   await vi.waitFor(() => expect(there.state().scopes).toBeNull());
 });
 
+test('a sign-in that another place ends is told to other tabs before the page goes there', async () => {
+  const there = await signedIn();
+  const forget = vi.fn();
+  const grant = { accessToken: 'a', endsAt: Date.now() + 3_600_000, scopes: [] };
+  const leave = () => vi.waitFor(() => expect(there.state().scopes).toBeNull());
+  const here = new Session(CONFIG, { renew: async () => grant, end: async () => {}, forget, leave }, null);
+  await here.renew();
+  await here.signOut();
+  expect(here.state().scopes).toBeNull();
+  expect(forget).not.toHaveBeenCalled();
+  const another = new Session(CONFIG, { renew: async () => grant, end: async () => {} }, null);
+  await another.signOut();
+  await vi.waitFor(() => expect(forget).toHaveBeenCalled());
+});
+
 test('nothing of a token is in the storage of the browser', async () => {
   fakeServer({ 'GET /v1/config': CONFIG, 'POST /v1/auth/refresh': TOKEN });
   await startSession();

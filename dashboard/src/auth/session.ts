@@ -18,6 +18,10 @@ export interface TokenSource {
   renew(): Promise<Grant | null>;
   /** End this sign-in, or `everywhere` all of the person. Throws `SignInError` when it goes on. */
   end(everywhere: boolean): Promise<void>;
+  /** Another tab has ended the sign-in. */
+  forget?(): void;
+  /** Go to where the sign-in ends besides; returns only when there is no such place. */
+  leave?(): Promise<void>;
 }
 
 export interface Grant {
@@ -44,7 +48,10 @@ export class Session {
     readonly oidc: Oidc | null,
   ) {
     this.#source = source;
-    this.#channel.onmessage = () => this.#set(null);
+    this.#channel.onmessage = () => {
+      this.#source.forget?.();
+      this.#set(null);
+    };
   }
 
   /** For `useSyncExternalStore`. */
@@ -85,8 +92,9 @@ export class Session {
   /** End the sign-in here and in all tabs of this browser, or `everywhere` on all devices. Throws `SignInError`. */
   async signOut(everywhere = false): Promise<void> {
     await this.#source.end(everywhere);
-    this.#set(null);
     this.#channel.postMessage('signed out');
+    await this.#source.leave?.();
+    this.#set(null);
   }
 
   #set(grant: Grant | null): Grant | null {
