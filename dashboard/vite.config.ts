@@ -14,7 +14,8 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
   },
-  server: { proxy: { '/v1': SERVER, '/readyz': SERVER, '/.well-known': SERVER } },
+  // The server sees the host that the browser sees, and so takes sign-ins of the page for those of its own.
+  server: { proxy: Object.fromEntries(['/v1', '/readyz', '/.well-known'].map((path) => [path, { target: SERVER }])) },
   test: {
     environment: 'jsdom',
     globals: true,

@@ -19,10 +19,10 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from live_server import Server, event, eventually
 
 from cloudpulse.entrypoints.serve import KEEP_ALIVE_SECONDS
 from cloudpulse.settings import Settings
+from live_server import Server, event, eventually
 
 RECIPE = Path(__file__).parents[2] / "examples/nginx/cloudpulse.conf"
 MAIN = """

@@ -383,7 +383,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * End the sign-in that the cookie belongs to
+         * End the sign-in of the cookie
          * @description End the sign-in of the cookie, if there is one, or all of its person; access tokens end by themselves.
          */
         post: operations["V1AuthLogoutSignOut"];
