@@ -80,7 +80,9 @@ class Child:
             return 0
         self.process.terminate()
         try:
-            return self.process.wait(max(0.1, deadline - time.monotonic()))
+            code = self.process.wait(max(0.1, deadline - time.monotonic()))
+            # So it ends while it starts, before it takes the signal itself: it had nothing to drain.
+            return 0 if code == -signal.SIGTERM else code
         except subprocess.TimeoutExpired:
             self.process.kill()
             return self.process.wait()
