@@ -3,6 +3,7 @@ import userEvent from '@testing-library/user-event';
 import { type FakeServer, fakeServer, problem } from '../test/fake-server';
 import { renderPage } from '../test/render-page';
 import { downloadCsv } from '../ui/csv';
+import { sessionPath, userPath } from './history';
 import SessionPage from './session-page';
 import type { ListedEvent } from './use-event-history';
 import UserPage from './user-page';
@@ -54,6 +55,19 @@ beforeEach(() => {
     [ROUTE]: ({ url }: Request) => (new URL(url).searchParams.get('cursor') === 'next' ? OLDEST : NEWEST),
   });
 });
+
+test.each(['.', '..', 'a/b', 'a%2Fb', '~2e', '%', '?x=1#y', '//evil.example', '__proto__', '\u202e"<b>\n'])(
+  'the address of %j leads to it',
+  async (id) => {
+    await renderPage(<SessionPage />, { at: sessionPath(id), path: '/explore/sessions/:sessionId' });
+    await renderPage(<UserPage />, { at: userPath(id), path: '/explore/users/:userId' });
+    expect(new URL(sessionPath(id), location.origin).pathname).toBe(sessionPath(id));
+    expect(server.requests.map(({ url }) => [...new URL(url).searchParams.entries()][0])).toEqual([
+      ['session_id', id],
+      ['user_id', id],
+    ]);
+  },
+);
 
 test('a session is read from its beginning, and says while older events are missing', async () => {
   await showSession();
