@@ -92,10 +92,17 @@ export function bucketsOf(days: Days, zone: string, interval: Interval, now: num
     // A day has 23 hours, or 25, where clocks change.
     const end = Math.min(midnight(format, addDays(day, 1)), now + 1);
     const start = midnight(format, day);
-    const width = interval === 'day' ? Number.POSITIVE_INFINITY : WIDTHS_MS[interval];
-    for (let at = start; at < end; at += width) buckets.push(`${new Date(at).toISOString().slice(0, 19)}Z`);
+    const next = (at: number) => (interval === 'day' ? end : nextOnTheClock(format, at, WIDTHS_MS[interval]));
+    for (let at = start; at < end; at = next(at)) buckets.push(`${new Date(at).toISOString().slice(0, 19)}Z`);
   }
   return buckets;
+}
+
+/** The next moment at which the clocks of the zone show a whole hour, or minute: some change by half an hour. */
+function nextOnTheClock(format: Intl.DateTimeFormat, at: number, width: number): number {
+  const next = at + width;
+  const shown = next + offsetOf(format, next);
+  return next - (shown - Math.floor(shown / width) * width);
 }
 
 function midnight(format: Intl.DateTimeFormat, day: string): number {

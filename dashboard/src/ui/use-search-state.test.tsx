@@ -41,6 +41,10 @@ beforeEach(() => {
   fakeServer({});
 });
 
+test.each(['2026-02-31', '2026-2-3', '2026-13-01', 'today'])('%s is no day', (text) => {
+  expect(dayParameter('').read(text)).toBeUndefined();
+});
+
 test('what is in the address is read by its type', async () => {
   await renderPage(<Page />, { at: '/?minutes=5&by=country&text=x&day=2026-01-31&limit=500&open=true' });
   expect(state()).toEqual({ minutes: 5, by: 'country', text: 'x', day: '2026-01-31', limit: 100, open: true });

@@ -27,7 +27,13 @@ export function integerParameter(initial: number, least: number, most: number): 
 
 /** A day as `2026-03-09`. */
 export function dayParameter(initial: string): Parameter<string> {
-  return { initial, read: (text) => (/^\d{4}-\d\d-\d\d$/.test(text) && Date.parse(text) ? text : undefined) };
+  return { initial, read: (text) => (isDay(text) ? text : undefined) };
+}
+
+/** Browsers read `2026-02-31` as a day in March. */
+function isDay(text: string): boolean {
+  const moment = /^\d{4}-\d\d-\d\d$/.test(text) ? Date.parse(text) : Number.NaN;
+  return !Number.isNaN(moment) && new Date(moment).toISOString().startsWith(text);
 }
 
 export function flagParameter(): Parameter<boolean> {
