@@ -3,7 +3,7 @@
 import { ErrorResponse, InMemoryWebStorage, type User, UserManager, WebStorageStateStore } from 'oidc-client-ts';
 import type { Grant, PublicConfig, TokenSource } from './session';
 
-export const CALLBACK_PATH = '/callback';
+const CALLBACK_PATH = '/callback';
 const REQUEST_SECONDS = 10;
 /** In the session storage of a tab while its next load must not sign in anybody by itself. */
 const SIGNED_OUT = 'cloudpulse-signed-out';

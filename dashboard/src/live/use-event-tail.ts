@@ -10,7 +10,7 @@ const POLL_MS = 2_000;
 /** Events that come within this time are shown at once: a screen needs no more. */
 const GATHER_MS = 250;
 
-export interface Tail {
+interface Tail {
   query: UseQueryResult<TailEvent[]>;
   isPolling: boolean;
   /** Some events were left out: they came too fast, or while the page could not be seen. */
