@@ -1,7 +1,8 @@
 import { type EventType, seriesOfTypes } from '../events/event-types';
 import { Lines } from '../ui/chart/lines';
-import { type Interval, timeLabel } from '../ui/chart/series';
+import { timeLabel } from '../ui/chart/series';
 import { StackedBars } from '../ui/chart/stacked-bars';
+import { Select } from '../ui/select';
 import { Block } from './block';
 import { bucketsOf, countDays, defaultInterval, intervalsFor } from './days';
 import { daysOfSelection, type ExploreState, type Selection, type SetExplore } from './selection';
@@ -38,18 +39,7 @@ export function EventsOverTime({ selection, types, interval: chosen, set }: Prop
       query={query}
       csv={{ name: `events-by-${interval}`, days, rows: (results) => flatRows(rowsOf(results)) }}
       tools={
-        <label className="row">
-          <span className="muted">By</span>
-          <select
-            className="explore-select"
-            value={interval}
-            onChange={(event) => set({ interval: event.target.value as Interval })}
-          >
-            {intervals.map((one) => (
-              <option key={one}>{one}</option>
-            ))}
-          </select>
-        </label>
+        <Select label="By" isInline value={interval} values={intervals} onChange={(interval) => set({ interval })} />
       }
     >
       {({ results }) => {

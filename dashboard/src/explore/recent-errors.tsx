@@ -2,11 +2,11 @@ import { Link } from 'react-router';
 import { EventJson, EventWhat } from '../events/event-parts';
 import { type Column, DataTable } from '../ui/data-table';
 import { Moment } from '../ui/moment';
+import { Select } from '../ui/select';
 import { Block } from './block';
 import { FilterButton, type OnFilter } from './filter-button';
 import { sessionPath } from './history';
-import { RowsSelect } from './rows-select';
-import { daysOfSelection, type ExploreState, type Selection, type SetExplore } from './selection';
+import { daysOfSelection, type ExploreState, ROW_LIMITS, type Selection, type SetExplore } from './selection';
 import { type ErrorEvent, useErrors } from './use-questions';
 
 interface Props {
@@ -23,7 +23,7 @@ export function RecentErrors({ selection, limit, set }: Props) {
       title="Recent errors"
       query={query}
       csv={{ name: 'errors', days: daysOfSelection(selection) }}
-      tools={<RowsSelect value={limit} onChange={(errors) => set({ errors })} />}
+      tools={<Select label="Rows" isInline value={limit} values={ROW_LIMITS} onChange={(errors) => set({ errors })} />}
     >
       {({ results }) => (
         <DataTable

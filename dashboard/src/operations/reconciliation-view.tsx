@@ -1,5 +1,6 @@
 import { ConfirmButton } from '../ui/confirm-button';
 import { QueryView } from '../ui/query-view';
+import { Select } from '../ui/select';
 import { Failed } from '../ui/states';
 import { choice, textParameter, useSearchState } from '../ui/use-search-state';
 import { ReconcileRun } from './reconcile-run';
@@ -58,7 +59,7 @@ export default function ReconciliationView() {
             <section className="card stack" aria-labelledby="reports">
               <div className="row spread">
                 <h3 id="reports">All reports</h3>
-                <Limit value={limit} onChange={(limit) => set({ limit })} />
+                <Select label="Newest" isInline value={limit} values={LIMITS} onChange={(limit) => set({ limit })} />
               </div>
               <ReportTable reports={all} />
             </section>
@@ -66,20 +67,5 @@ export default function ReconciliationView() {
         )}
       </QueryView>
     </div>
-  );
-}
-
-type Limit = (typeof LIMITS)[number];
-
-function Limit({ value, onChange }: { value: Limit; onChange: (value: Limit) => void }) {
-  return (
-    <label className="field row">
-      <span>Newest</span>
-      <select value={value} onChange={(event) => onChange(Number(event.target.value) as Limit)}>
-        {LIMITS.map((count) => (
-          <option key={count}>{count}</option>
-        ))}
-      </select>
-    </label>
   );
 }
