@@ -1,10 +1,9 @@
-import { Link } from 'react-router';
 import { EventJson, EventWhat } from '../events/event-parts';
 import { EventTypeLabel } from '../events/event-type-label';
 import { type Column, DataTable } from '../ui/data-table';
 import { formatDuration } from '../ui/format';
 import { Moment } from '../ui/moment';
-import { sessionPath } from './history';
+import { SessionLink } from './session-link';
 import type { ListedEvent, Subject } from './use-event-history';
 
 interface Props {
@@ -63,13 +62,5 @@ const COLUMNS_OF_USER: Column<ListedEvent>[] = [
   TYPE,
   WHAT,
   APP,
-  {
-    key: 'session',
-    header: 'Session',
-    cell: ({ session_id, timestamp }) => (
-      <Link className="mono" to={sessionPath(session_id, { first: timestamp, last: timestamp })}>
-        {session_id}
-      </Link>
-    ),
-  },
+  { key: 'session', header: 'Session', cell: (event) => <SessionLink event={event} /> },
 ];

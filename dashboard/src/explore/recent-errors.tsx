@@ -1,12 +1,11 @@
-import { Link } from 'react-router';
 import { EventJson, EventWhat } from '../events/event-parts';
 import { type Column, DataTable } from '../ui/data-table';
 import { Moment } from '../ui/moment';
 import { Select } from '../ui/select';
 import { Block } from './block';
 import { FilterButton, type OnFilter } from './filter-button';
-import { sessionPath } from './history';
 import { daysOfSelection, type ExploreState, ROW_LIMITS, type Selection, type SetExplore } from './selection';
+import { SessionLink } from './session-link';
 import { type ErrorEvent, useErrors } from './use-questions';
 
 interface Props {
@@ -49,14 +48,6 @@ function columns(onFilter: OnFilter): Column<ErrorEvent>[] {
       header: 'Source',
       cell: (row) => <FilterButton field="source" value={row.source} onFilter={onFilter} />,
     },
-    {
-      key: 'session',
-      header: 'Session',
-      cell: ({ session_id, timestamp }) => (
-        <Link className="mono" to={sessionPath(session_id, { first: timestamp, last: timestamp })}>
-          {session_id}
-        </Link>
-      ),
-    },
+    { key: 'session', header: 'Session', cell: (event) => <SessionLink event={event} /> },
   ];
 }

@@ -1,6 +1,7 @@
 import { Link } from 'react-router';
 import { EventJson, EventWhat } from '../events/event-parts';
 import { EventTypeLabel } from '../events/event-type-label';
+import { sessionPath } from '../explore/history';
 import { type Column, DataTable } from '../ui/data-table';
 import { Moment } from '../ui/moment';
 import type { TailEvent } from './tail';
@@ -14,7 +15,7 @@ const COLUMNS: Column<TailEvent>[] = [
     key: 'session',
     header: 'Session',
     cell: (event) => (
-      <Link className="mono" to={`/explore/sessions/${encodeURIComponent(event.session_id)}`}>
+      <Link className="mono" to={sessionPath(event.session_id)}>
         {event.session_id.slice(0, 12)}
       </Link>
     ),
