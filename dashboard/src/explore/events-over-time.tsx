@@ -37,7 +37,7 @@ export function EventsOverTime({ selection, types, interval: chosen, set }: Prop
     <Block
       title="Events over time"
       query={query}
-      csv={{ name: `events-by-${interval}`, days, rows: (results) => flatRows(rowsOf(results)) }}
+      csv={{ name: `events-by-${interval}`, days, shape: (results) => flatRows(rowsOf(results)) }}
       tools={
         <Select label="By" isInline value={interval} values={intervals} onChange={(interval) => set({ interval })} />
       }
