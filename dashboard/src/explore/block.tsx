@@ -1,9 +1,9 @@
 import { type ReactNode, useId } from 'react';
 import { CsvButton } from '../ui/csv-button';
+import type { Days } from '../ui/days';
 import { formatBytes } from '../ui/format';
 import { Moment } from '../ui/moment';
 import { QueryView } from '../ui/query-view';
-import type { Days } from './days';
 import type { Answer, AnswerFacts, Asked } from './use-questions';
 
 interface Props<Row> {

@@ -1,6 +1,7 @@
+import { DayField } from '../ui/day-field';
+import type { Days } from '../ui/days';
 import { Select } from '../ui/select';
-import { DayField } from './day-field';
-import { type Days, RANGE_LABELS, RANGES, type Range, visitorZone } from './days';
+import { RANGE_LABELS, RANGES, type Range, visitorZone } from './days';
 import type { ExploreState, SetExplore } from './selection';
 
 /** Which days, and in which zone they begin. */
