@@ -2,7 +2,7 @@ import { useState } from 'react';
 import { ApiError } from '../api/client';
 import { formatDuration, formatNumber } from '../ui/format';
 import { Select } from '../ui/select';
-import { Forbidden } from '../ui/states';
+import { Alert, Forbidden } from '../ui/states';
 import { useNow } from '../ui/use-now';
 import { type Address, ROWS } from './address';
 import type { Table } from './completion';
@@ -74,9 +74,9 @@ function Refusal({ error }: { error: Error }) {
   if (error instanceof ApiError && error.status === 403) return <Forbidden />;
   const isUnreachable = error instanceof ApiError && error.status === 0;
   return (
-    <p className="sql-error" role="alert">
+    <Alert>
       {isUnreachable ? 'The server cannot be reached. Run the statement again in a moment.' : error.message}
-    </p>
+    </Alert>
   );
 }
 
