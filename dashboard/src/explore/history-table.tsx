@@ -1,7 +1,8 @@
-import { EventJson, EventWhat } from '../events/event-parts';
 import { EventTypeLabel } from '../events/event-type-label';
+import { EventWhat } from '../events/event-what';
 import { type Column, DataTable } from '../ui/data-table';
 import { formatDuration } from '../ui/format';
+import { Json } from '../ui/json';
 import { Moment } from '../ui/moment';
 import { SessionLink } from './session-link';
 import type { ListedEvent, Subject } from './use-event-history';
@@ -23,7 +24,7 @@ export function HistoryTable({ subject, events, sort, onSort }: Props) {
       rows={events}
       rowKey={(event) => event.event_id}
       empty="No events on these days. They may lie on other days, or were never sent."
-      details={(event) => <EventJson event={event} />}
+      details={(event) => <Json value={event} />}
       sort={sort}
       onSort={onSort}
     />

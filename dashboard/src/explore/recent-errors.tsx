@@ -1,5 +1,6 @@
-import { EventJson, EventWhat } from '../events/event-parts';
+import { EventWhat } from '../events/event-what';
 import { type Column, DataTable } from '../ui/data-table';
+import { Json } from '../ui/json';
 import { Moment } from '../ui/moment';
 import { Select } from '../ui/select';
 import { Block } from './block';
@@ -32,7 +33,7 @@ export function RecentErrors({ selection, limit, set }: Props) {
           rows={results}
           rowKey={(row) => row.event_id}
           empty="No errors. Good."
-          details={({ properties, metadata }) => <EventJson event={{ properties, metadata }} />}
+          details={({ properties, metadata }) => <Json value={{ properties, metadata }} />}
         />
       )}
     </Block>
