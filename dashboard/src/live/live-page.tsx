@@ -42,7 +42,7 @@ export function LivePage() {
       <QueryView query={live.query} what="live numbers">
         {(snapshot) => <LiveNumbers key={minutes} snapshot={snapshot} receivedAt={live.query.dataUpdatedAt} />}
       </QueryView>
-      <section className="card stack tail" aria-labelledby="newest">
+      <section className="card stack long-table" aria-labelledby="newest">
         <h2 id="newest">Events as they come</h2>
         <TailFilters filter={filter} onChange={set} />
         <EventTail key={JSON.stringify(filter)} filter={filter} />

@@ -15,7 +15,7 @@ export function ReconcileRun({ id, onDismiss }: { id: string; onDismiss: () => v
     if (isOver) void queries.invalidateQueries({ queryKey: [RECONCILIATION] });
   }, [isOver, queries]);
   return (
-    <div className="reconcile-run">
+    <div className="row spread reconcile-run">
       <FollowedRun name={RECONCILE} runId={id} />
       <button type="button" className="button" onClick={onDismiss}>
         Dismiss
