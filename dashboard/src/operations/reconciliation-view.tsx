@@ -3,10 +3,10 @@ import { QueryView } from '../ui/query-view';
 import { Select } from '../ui/select';
 import { Failed } from '../ui/states';
 import { choice, textParameter, useSearchState } from '../ui/use-search-state';
-import { ReconcileRun } from './reconcile-run';
+import { RECONCILE, ReconcileRun } from './reconcile-run';
 import { NewestReport, ReportTable } from './reconciliation-reports';
 import { useReconciliation } from './use-reconciliation';
-import { useStartReconciliation } from './use-start-reconciliation';
+import { useRunJob } from './use-run-job';
 import './reconciliation-view.css';
 
 const LIMITS = [10, 50, 200] as const;
@@ -16,8 +16,8 @@ const PARAMETERS = { run: textParameter(), limit: choice(LIMITS, 10) };
 export default function ReconciliationView() {
   const [{ run, limit }, set] = useSearchState(PARAMETERS);
   const reports = useReconciliation(limit);
-  const compare = useStartReconciliation();
-  const repair = useStartReconciliation();
+  const compare = useRunJob();
+  const repair = useRunJob();
   const follow = ({ id }: { id: string }) => set({ run: id });
   return (
     <div className="stack">
@@ -28,7 +28,7 @@ export default function ReconciliationView() {
             type="button"
             className="button button-primary"
             disabled={compare.isPending}
-            onClick={() => compare.mutate({ repair: false }, { onSuccess: follow })}
+            onClick={() => compare.mutate({ name: RECONCILE, args: { repair: false } }, { onSuccess: follow })}
           >
             Compare now
           </button>
@@ -36,7 +36,7 @@ export default function ReconciliationView() {
             label="Repair"
             title="Repair what differs?"
             confirmLabel="Compare and repair"
-            action={async () => follow(await repair.mutateAsync({ repair: true }))}
+            action={async () => follow(await repair.mutateAsync({ name: RECONCILE, args: { repair: true } }))}
           >
             <p>
               Everything is read and compared. Where there are differences, silver is rebuilt from bronze, and the live
