@@ -71,7 +71,7 @@ export async function signIn(context: BrowserContext, person: Person): Promise<v
 /** Wait until a page has its heading, and nothing of it is on its way. */
 export async function settled(page: Page, heading: string | RegExp): Promise<void> {
   await page.getByRole('heading', { level: 1, name: heading }).waitFor();
-  await expect.poll(() => page.getByText(/^Loading .* …$/).count(), { timeout: PATIENCE_MS }).toBe(0);
+  await expect.poll(() => page.getByText(/^Loading .* …$/).count()).toBe(0);
 }
 
 /** What axe finds to be serious or critical, as `rule: element`. */

@@ -4,7 +4,8 @@ test('an address that nobody knows is a problem of the API', async ({ page, comp
   const answer = await page.goto('/nothing');
   expect(answer?.status()).toBe(404);
   expect(answer?.headers()['content-type']).toBe('application/problem+json');
-  complaints.length = 0; // that the browser got 404
+  await expect.poll(() => complaints.join()).toContain('404');
+  complaints.length = 0;
 });
 
 test('a view that nobody knows leads back', async ({ admin }) => {

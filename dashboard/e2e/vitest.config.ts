@@ -10,6 +10,8 @@ export default defineConfig({
     // They share a server and two cores.
     fileParallelism: false,
     isolate: false,
+    // As long as the browser waits for what it looks for.
+    expect: { poll: { timeout: 20_000 } },
     testTimeout: 40_000,
     hookTimeout: 40_000,
   },

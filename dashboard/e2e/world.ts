@@ -17,8 +17,6 @@ interface World {
   session: string;
   /** Whose session it is. */
   user: string;
-  /** A dead letter of the lake. */
-  letter: string;
 }
 
 export const world: World = JSON.parse(process.env.E2E_WORLD ?? '{}');

@@ -1,9 +1,10 @@
 /** Sign-in at another issuer: OIDC authorization code with PKCE. Tokens stay in memory, and no frame is needed. */
 
 import { ErrorResponse, InMemoryWebStorage, type User, UserManager, WebStorageStateStore } from 'oidc-client-ts';
+import { claimsOf } from './claims';
 import type { Grant, PublicConfig, TokenSource } from './session';
 
-export const CALLBACK_PATH = '/callback';
+const CALLBACK_PATH = '/callback';
 const REQUEST_SECONDS = 10;
 /** In the session storage of a tab while its next load must not sign in anybody by itself. */
 const SIGNED_OUT = 'cloudpulse-signed-out';
@@ -128,9 +129,6 @@ function grant(user: User): Grant {
 
 /** Scopes as the server reads them: from `scope`, or from Cognito's groups. */
 function scopesOf(user: User): string[] {
-  const claims = JSON.parse(atob(user.access_token.split('.')[1]?.replace(/-/g, '+').replace(/_/g, '/') ?? '')) as {
-    scope?: string;
-    'cognito:groups'?: string[];
-  };
+  const claims: { scope?: string; 'cognito:groups'?: string[] } = claimsOf(user.access_token);
   return [...(claims.scope ?? '').split(' '), ...(claims['cognito:groups'] ?? [])];
 }

@@ -1,8 +1,8 @@
 /** Who is signed in. The access token is kept in memory alone; what outlives the page is an HttpOnly cookie. */
 
 import type { components } from '../api/schema';
+import { subjectOf } from './claims';
 import type { Oidc } from './oidc';
-import { subjectOf } from './subject';
 
 export type PublicConfig = components['schemas']['PublicConfig'];
 type Token = components['schemas']['Token'];

@@ -1,5 +1,6 @@
 import { type FormEvent, useState } from 'react';
 import icon from '../icon.svg';
+import { Alert } from '../ui/states';
 import { useTheme } from '../ui/use-theme';
 import type { Oidc } from './oidc';
 import { useSession } from './use-session';
@@ -26,7 +27,7 @@ function IssuerButton({ oidc, name }: { oidc: Oidc; name: string }) {
   const [error, setError] = useState(oidc.refusal);
   return (
     <>
-      {error && <SignInFailure>{error}</SignInFailure>}
+      {error && <Alert>{error}</Alert>}
       <button
         type="button"
         className="button button-primary"
@@ -35,14 +36,6 @@ function IssuerButton({ oidc, name }: { oidc: Oidc; name: string }) {
         Sign in with {name}
       </button>
     </>
-  );
-}
-
-function SignInFailure({ children }: { children: string }) {
-  return (
-    <p role="alert" className="sign-in-error">
-      {children}
-    </p>
   );
 }
 
@@ -74,7 +67,7 @@ function PasswordForm() {
         <span>Password</span>
         <input name="password" type="password" autoComplete="current-password" required />
       </label>
-      {error && <SignInFailure>{error}</SignInFailure>}
+      {error && <Alert>{error}</Alert>}
       <button type="submit" className="button button-primary" disabled={isBusy}>
         {isBusy ? 'Signing in …' : 'Sign in'}
       </button>

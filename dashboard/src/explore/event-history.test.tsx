@@ -109,7 +109,11 @@ test('an event opens to all that is known, and all that is loaded is saved', asy
   await userEvent.click((await screen.findAllByRole('button', { name: 'More' }))[0] as HTMLElement);
   expect(screen.getByText(/"event_id": "third"/)).toBeVisible();
   await userEvent.click(screen.getByRole('button', { name: 'CSV of the events' }));
-  expect(vi.mocked(downloadCsv).mock.lastCall).toEqual(['events.csv', [event('third', 5), event('fourth', 9)]]);
+  expect(vi.mocked(downloadCsv).mock.lastCall).toEqual([
+    'events.csv',
+    [event('third', 5), event('fourth', 9)],
+    undefined,
+  ]);
 });
 
 test('a user has the newest first, and a link to each session', async () => {

@@ -1,6 +1,6 @@
 /** Addresses of what one session, or one user, did. */
 
-import { addDays, type Days } from './days';
+import { addDays, type Days } from '../ui/days';
 
 /** With `seen` (moments) only the days around them are looked through, which takes less. */
 export function sessionPath(sessionId: string, seen?: { first: string; last: string }): string {

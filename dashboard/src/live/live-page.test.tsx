@@ -8,7 +8,7 @@ import type { Realtime } from './realtime';
 import type { TailEvent } from './tail';
 
 // Drawing takes long here, and shows nothing: the same numbers are in the table.
-vi.mock('../ui/chart/stacked-bars-plot', () => ({ default: () => null }));
+vi.mock('../ui/chart/bars-plot', () => ({ default: () => null }));
 
 const NUMBERS = 'GET /v1/realtime/stream';
 const EVENTS = 'GET /v1/events/stream';

@@ -12,7 +12,7 @@ const POLL_MS = 2_000;
 /** Events that come within this time are shown at once: a screen needs no more. */
 const GATHER_MS = 250;
 
-export interface Tail {
+interface Tail {
   /** The events that there were; those that come are shown without them too. */
   query: UseQueryResult<TailEvent[]>;
   events: readonly TailEvent[];

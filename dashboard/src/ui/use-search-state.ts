@@ -21,10 +21,6 @@ export function choice<const Value extends string | number>(
   return { initial, read: (text) => values.find((value) => String(value) === text) };
 }
 
-export function integerParameter(initial: number, least: number, most: number): Parameter<number> {
-  return { initial, read: (text) => (/^-?\d+$/.test(text) ? clamp(Number(text), least, most) : undefined) };
-}
-
 /** A day as `2026-03-09`. */
 export function dayParameter(initial: string): Parameter<string> {
   return { initial, read: (text) => (isDay(text) ? text : undefined) };
@@ -74,8 +70,4 @@ function changed(before: URLSearchParams, parameters: Parameters, changes: Recor
     else after.set(name, String(value));
   }
   return after;
-}
-
-function clamp(value: number, least: number, most: number): number {
-  return Math.min(most, Math.max(least, value));
 }

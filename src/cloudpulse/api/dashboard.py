@@ -6,6 +6,7 @@ Files are known by name before anybody asks, so that no path of a request is eve
 import asyncio
 import gzip
 import hashlib
+import re
 from functools import cached_property
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -49,6 +50,7 @@ MEDIA_TYPES = {
 }
 """Those of the machine may differ."""
 PACKED_ALREADY = {"font/woff2"}
+NEVER = re.compile(r"q=0(\.0*)?")
 
 Asset = Annotated[str, PathParameter(max_length=200, description="The name of a file.")]
 
@@ -85,12 +87,10 @@ class Dashboard:
 
     @cached_property
     def _files(self) -> dict[str, File]:
-        found = {name: self._build.joinpath(name) for name in ("index.html", *self._names("assets"))}
+        assets = self._build.joinpath("assets")
+        found = {f"assets/{path.name}": path for path in (assets.iterdir() if assets.is_dir() else ())}
+        found["index.html"] = self._build.joinpath("index.html")
         return {name: File(name, path.read_bytes()) for name, path in found.items() if path.is_file()}
-
-    def _names(self, folder: str) -> list[str]:
-        path = self._build.joinpath(folder)
-        return [f"{folder}/{one.name}" for one in path.iterdir()] if path.is_dir() else []
 
 
 @get(PAGES, include_in_schema=False)
@@ -121,7 +121,7 @@ def accepts_gzip(header: str) -> bool:
     for part in header.lower().split(","):
         coding, *parameters = (text.strip() for text in part.split(";"))
         if coding == "gzip":
-            return not any(text.startswith("q=0") and not text.strip("q=0.") for text in parameters)
+            return not any(NEVER.fullmatch(text) for text in parameters)
     return False
 
 

@@ -1,4 +1,4 @@
-import './event-parts.css';
+import './event-what.css';
 
 interface Told {
   event_name?: string | null;
@@ -9,11 +9,6 @@ interface Told {
 /** What an event is about, in a few words. */
 export function EventWhat({ event }: { event: Told }) {
   return <span className="event-what">{whatOf(event)}</span>;
-}
-
-/** An event, or parts of it, as it is stored. */
-export function EventJson({ event }: { event: object }) {
-  return <pre className="event-json mono">{JSON.stringify(event, null, 2)}</pre>;
 }
 
 function whatOf({ event_name, properties, metadata }: Told): string {
