@@ -1,1 +1,0 @@
-import{S as e,f as t}from"./libraries-71WRpn1t.js";import{t as n}from"./event-history-ZnmkxIGK.js";var r=t();function i(){let{sessionId:t=``}=e();return(0,r.jsx)(n,{title:`Session`,id:t,subject:{session_id:t},initialSort:`time`},t)}export{i as default};

@@ -1,1 +1,0 @@
-import{d as e}from"./libraries-71WRpn1t.js";import{W as t}from"./shared-cIDPDqrm.js";function n(n,r){let i=t(),a=e();return async e=>{try{return await r(i,e)}finally{a.invalidateQueries({queryKey:[n]})}}}export{n as t};
