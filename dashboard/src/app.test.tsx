@@ -31,12 +31,16 @@ test('a wrong password is said, and the next try may be right', async () => {
 
 test('with an issuer people sign in there, and come back to where they were', async () => {
   fakeServer({});
-  const signinRedirect = vi.fn().mockResolvedValue(undefined);
-  const config = { ...CONFIG, oidc_issuer: 'https://issuer.example.org/pool' };
-  render(<App session={nobody({ signinRedirect } as never, config)} />);
+  const signIn = vi.fn().mockResolvedValueOnce(undefined).mockRejectedValueOnce(new Error('Failed to fetch'));
+  const oidc = { signIn, refusal: 'Signing in failed: not today', source: { renew: async () => null, end: vi.fn() } };
+  render(<App session={nobody(oidc, { ...CONFIG, oidc_issuer: 'https://issuer.example.org/pool' })} />);
+  expect(screen.getByRole('alert')).toHaveTextContent('not today');
   expect(screen.queryByLabelText('Password')).toBeNull();
-  await userEvent.click(screen.getByRole('button', { name: 'Sign in with issuer.example.org' }));
-  expect(signinRedirect).toHaveBeenCalledWith({ state: location.pathname + location.search });
+  const button = screen.getByRole('button', { name: 'Sign in with issuer.example.org' });
+  await userEvent.click(button);
+  expect(signIn).toHaveBeenCalledOnce();
+  await userEvent.click(button);
+  expect(await screen.findByText('issuer.example.org cannot be reached. Try again.')).toBeVisible();
 });
 
 test('the frame has the pages that one may see, a theme, and the way out', async () => {
@@ -53,6 +57,24 @@ test('the frame has the pages that one may see, a theme, and the way out', async
   expect(document.documentElement.dataset.theme).toBe('light');
   await userEvent.click(screen.getByRole('button', { name: 'Sign out' }));
   expect(await screen.findByRole('heading', { name: /Sign in/ })).toBeVisible();
+});
+
+test('somebody can sign out on all devices, and is told when that fails', async () => {
+  fakeServer({});
+  const end = vi
+    .fn()
+    .mockRejectedValueOnce(new Error('The server cannot be reached.'))
+    .mockResolvedValueOnce(undefined);
+  const renew = async () => ({ accessToken: 'a', endsAt: Date.now() + 3_600_000, scopes: ['events:read'] });
+  const session = new Session(CONFIG, { renew, end }, null);
+  await session.renew();
+  render(<App session={session} />);
+  const button = await screen.findByRole('button', { name: 'Sign out everywhere' });
+  await userEvent.click(button);
+  expect(await screen.findByText('The server cannot be reached.')).toBeVisible();
+  await userEvent.click(button);
+  expect(await screen.findByRole('heading', { name: /Sign in/ })).toBeVisible();
+  expect(end.mock.calls).toEqual([[true], [true]]);
 });
 
 test('an administrator sees operations', async () => {

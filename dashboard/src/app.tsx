@@ -1,5 +1,5 @@
-import { lazy, Suspense } from 'react';
-import { createBrowserRouter, Navigate, RouterProvider } from 'react-router';
+import { lazy, Suspense, useState } from 'react';
+import { createBrowserRouter, Navigate, type RouteObject, RouterProvider } from 'react-router';
 import { ApiProvider } from './api/use-api';
 import type { Session } from './auth/session';
 import { SignInPage } from './auth/sign-in-page';
@@ -16,7 +16,7 @@ const UserPage = lazy(() => import('./explore/user-page'));
 const SqlPage = lazy(() => import('./sql/sql-page'));
 const OperationsPage = lazy(() => import('./operations/operations-page'));
 
-const router = createBrowserRouter([
+const ROUTES: RouteObject[] = [
   {
     element: <Shell />,
     children: [
@@ -37,7 +37,7 @@ const router = createBrowserRouter([
       { path: '*', element: <NotFound /> },
     ],
   },
-]);
+];
 
 export function App({ session }: { session: Session }) {
   return (
@@ -48,6 +48,8 @@ export function App({ session }: { session: Session }) {
 }
 
 function SignedIn() {
+  // Not before there is a session: on the way back from an issuer the address is another one until then.
+  const [router] = useState(() => createBrowserRouter(ROUTES));
   if (!useSessionState().scopes) return <SignInPage />;
   return (
     <ApiProvider>

@@ -85,6 +85,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     session_days: Positive = 30
     oidc_issuer: str = ""
     oidc_audience: str = ""
+    oidc_client_id: str = ""
     rotate_signing_days: NotNegative = 30
     rotate_clients_days: NotNegative = 0
 
@@ -251,6 +252,8 @@ def _check(settings: Settings) -> None:
         raise SettingError("bad setting: oidc_issuer needs oidc_audience, whom its tokens must be for.")
     if settings.oidc_audience and not settings.oidc_issuer:
         raise SettingError("bad setting: oidc_audience needs oidc_issuer, whose tokens it is about.")
+    if settings.oidc_client_id and not settings.oidc_issuer:
+        raise SettingError("bad setting: oidc_client_id needs oidc_issuer, where the dashboard is that client.")
     _check_notices(settings)
 
 

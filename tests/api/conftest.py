@@ -32,11 +32,11 @@ from cloudpulse.engines.local.jobs import SqliteJobs
 from cloudpulse.engines.local.records import SqliteRecords
 from cloudpulse.engines.local.secrets import SqliteSecrets
 from cloudpulse.errors import Overloaded
-from cloudpulse.ops.alarm_board import AlarmBoard
-from cloudpulse.ops.history import HealthHistory
+from cloudpulse.ops.alarms.board import AlarmBoard
+from cloudpulse.ops.health_history import HealthHistory
 from cloudpulse.ops.jobs import JobService
 from cloudpulse.ops.publish import Outbox
-from cloudpulse.ops.reconciliation import Reports
+from cloudpulse.ops.reconciliation.reports import Reports
 from cloudpulse.ops.uploads import Uploads
 from cloudpulse.ops.workflows import WorkflowService
 from cloudpulse.serving.summaries import find_summary

@@ -2,8 +2,8 @@
 
 import datetime as dt
 
-from cloudpulse.ops.alarm_table import ALARMS
-from cloudpulse.ops.alarms import Reading
+from cloudpulse.ops.alarms.rules import Reading
+from cloudpulse.ops.alarms.table import ALARMS
 
 
 def test_all_alarms_and_the_newest_episodes(http, services, bearer):

@@ -64,7 +64,17 @@ def test_every_wrong_method_is_a_problem_that_names_the_right_ones(http):
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/nothing", "/v1/nothing", "/docs/nothing", "/v1/openapi.yaml", "/docs/openapi.json"]
+    "path",
+    [
+        "/nothing",
+        "/index.html",
+        "/assets",
+        "/assets/nothing.js",
+        "/v1/nothing",
+        "/docs/nothing",
+        "/v1/openapi.yaml",
+        "/docs/openapi.json",
+    ],
 )
 def test_an_unknown_path_is_a_problem(http, path):
     assert_problem(http.get(path), 404, "not_found")

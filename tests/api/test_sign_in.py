@@ -173,6 +173,41 @@ def test_signing_out_ends_the_sign_in(http, services, ada):
     assert audited(services)[1:] == [(me, "sign_out", me, "done")]
 
 
+def test_signing_out_everywhere_ends_all_sign_ins_of_that_person(http, services, ada):
+    services.users.add("bob@example.com", [], PASSWORD)
+    others = login(http, email="bob@example.com").cookies[COOKIE]
+    phone, here = (login(http).cookies[COOKIE] for _ in range(2))
+    out = http.post("/v1/auth/logout", json={"everywhere": True})
+    assert (out.status_code, out.content) == (204, b"")
+    assert "max-age=0" in out.headers["set-cookie"].lower()
+    assert [refresh(http, token).status_code for token in (phone, here, others)] == [401, 401, 200]
+    me = f"user/{ada.user_id}"
+    assert audited(services)[-1] == (me, "sign_out_everywhere", me, "done")
+
+
+def test_signing_out_here_leaves_other_devices(http, ada):
+    phone, here = (login(http).cookies[COOKIE] for _ in range(2))
+    assert http.post("/v1/auth/logout", json={"everywhere": False}).status_code == 204
+    assert [refresh(http, token).status_code for token in (here, phone)] == [401, 200]
+
+
+def test_nobody_is_not_told_that_all_sign_ins_have_ended(http, ada):
+    phone, here = (login(http).cookies[COOKIE] for _ in range(2))
+    http.post("/v1/auth/logout")
+    for cookie in ({}, {"Cookie": f"{COOKIE}={here}"}):
+        refused = http.post("/v1/auth/logout", json={"everywhere": True}, headers=cookie)
+        assert (refused.status_code, refused.json()["code"]) == (401, "invalid_credentials")
+    assert refresh(http, phone).status_code == 200
+
+
+@pytest.mark.parametrize("content", [b'{"everywhere": "often"}', b'{"everywhere": true, "x": 1}', b'{"everywh', b"[]"])
+def test_a_malformed_sign_out_ends_nothing(http, ada, content):
+    token = login(http).cookies[COOKIE]
+    answer = http.post("/v1/auth/logout", content=content, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 400, answer.text
+    assert refresh(http, token).status_code == 200
+
+
 def test_another_site_can_make_a_browser_do_nothing(http, services, ada):
     login(http)
     for origin in ("https://evil.example", "null", "http://testserver.evil.example", "https://testserver.local", ""):

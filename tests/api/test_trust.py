@@ -1,5 +1,6 @@
 """Tokens and clients over HTTP."""
 
+import msgspec
 import pytest
 
 FORM = "application/x-www-form-urlencoded"
@@ -144,6 +145,15 @@ def test_the_configuration_is_public(http):
     body = http.get("/v1/config").json()
     assert (body["issuer"], body["oidc_issuer"], body["audience"]) == ("http://127.0.0.1:8080", None, "cloudpulse")
     assert body["sign_in"] == ["client_credentials", "password"]
+    assert body["oidc_client_id"] is None
+
+
+def test_the_configuration_says_where_else_people_sign_in(http, services):
+    others = {"oidc_issuer": "https://id.example.com", "oidc_audience": "pulse", "oidc_client_id": "dashboard"}
+    services.settings = msgspec.structs.replace(services.settings, **others)
+    body = http.get("/v1/config").json()
+    assert (body["oidc_issuer"], body["oidc_client_id"]) == ("https://id.example.com", "dashboard")
+    assert body["sign_in"] == ["client_credentials", "password", "oidc"]
 
 
 def test_a_body_that_nests_too_deeply_is_the_callers_fault(http, bearer):

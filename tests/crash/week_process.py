@@ -23,7 +23,8 @@ import msgspec
 from cloudpulse import telemetry, wiring
 from cloudpulse.entrypoints import consume, watch
 from cloudpulse.entrypoints.chunks import ChunkSource
-from cloudpulse.entrypoints.consume import LakeLayer, Loop, SpeedLayer
+from cloudpulse.entrypoints.consume import Loop
+from cloudpulse.entrypoints.consumers import LakeConsumer, SpeedConsumer
 from cloudpulse.entrypoints.letters import Letters
 from cloudpulse.events import validate
 from cloudpulse.events.model import LAKE, SPEED
@@ -69,7 +70,7 @@ class Pulse:
             LAKE: lambda: self._serving.snapshots.current().position,
         }
         serving, sequencer = self._serving, self._ingest.sequencer
-        erasures = erasing.erasure_service(settings, serving, sequencer)
+        erasures = erasing.erasure_service(settings, serving, jobs.local_jobs(settings), sequencer)
         self._letters = wiring.dead_letter_service(settings, serving, sequencer, self._positions, erasures.check)
         self._watch = watch.Watch(
             settings,
@@ -93,8 +94,8 @@ class Pulse:
         source = ChunkSource(parts.reader, parts.reader.state().journal, clock)
         keep = dt.timedelta(days=self._settings.dead_letter_days)
         letters = Letters(parts.letters, parts.records, parts.reader, keep, clock)
-        self._lake = LakeLayer(parts.writer, parts.reader, letters, source, folder, clock)
-        self._speed = SpeedLayer(parts.processor, parts.reader, letters, folder, clock)
+        self._lake = LakeConsumer(parts.writer, parts.reader, letters, source, folder, clock)
+        self._speed = SpeedConsumer(parts.processor, parts.reader, letters, folder, clock)
         for layer in (self._speed, self._lake):
             Loop(layer, source, letters, clock).start()
 
@@ -205,7 +206,7 @@ def _import_all() -> None:
     import cloudpulse
 
     for package in PACKAGES:
-        for found in pkgutil.iter_modules(
+        for found in pkgutil.walk_packages(
             [str(Path(cloudpulse.__file__).parent / package)], f"cloudpulse.{package}.".replace("/", ".")
         ):
             if not found.name.endswith(OF_DBOS):

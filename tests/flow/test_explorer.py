@@ -10,7 +10,6 @@ from pathlib import Path
 import httpx
 import pyarrow as pa
 import pytest
-from live_server import CLOUDPULSE, PATIENCE_SECONDS, Server, event, eventually, today
 from streamlit.testing.v1 import AppTest
 
 from cloudpulse.cli.client import NoServer
@@ -21,6 +20,7 @@ from cloudpulse.explorer.problems import ANOTHER_TOKEN
 from cloudpulse.explorer.serve import PAGE
 from cloudpulse.explorer.statements import PAGE_ROWS
 from cloudpulse.settings import load
+from live_server import CLOUDPULSE, PATIENCE_SECONDS, Server, event, eventually, today
 
 DAYS = {"date_from": today(-6), "date_to": today()}
 

@@ -14,6 +14,7 @@ from contextlib import ExitStack, contextmanager, suppress
 import httpx
 import psutil
 import pytest
+
 from live_server import event, eventually
 
 MIB = 1 << 20

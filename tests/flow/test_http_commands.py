@@ -8,8 +8,9 @@ from pathlib import Path
 import duckdb
 import httpx
 import pytest
-from live_server import Server, count_of, eventually
 from pyiceberg.catalog.sql import SqlCatalog
+
+from live_server import Server, count_of, eventually
 
 SHARED = Path(__file__).parents[3] / "shared"
 LOG_DAYS = {"date_from": "2015-05-17", "date_to": "2015-05-20"}
@@ -89,4 +90,4 @@ def test_a_reload_keeps_the_address_and_says_so(start_server):
     (own.data / "settings.toml").write_text("host = '127.0.0.2'\n")
     own.process.send_signal(signal.SIGHUP)
     eventually(lambda: "settings read again; host and port need a restart" in own.log())
-    assert httpx.get(f"{own.url}/v1/config").json()["issuer"] == issuer
+    assert httpx.get(f"{own.url}/v1/config", timeout=30).json()["issuer"] == issuer

@@ -15,6 +15,7 @@ from uuid import uuid4
 import httpx
 import psutil
 import pytest
+
 from live_server import event, eventually
 
 STREAMS = 50

@@ -16,8 +16,9 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
-from live_server import Server
 from test_http_trust import PROTECTED, QUERY, SCOPES
+
+from live_server import Server
 
 HOUR = 3600
 HUGE = 1 << 30

@@ -6,6 +6,7 @@ import uuid
 from collections import Counter
 
 import pytest
+
 from live_server import count_of, event, eventually, today
 
 

@@ -12,6 +12,7 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from live_server import Server, event, eventually, today
 
 MARK = "zqxj"
@@ -65,6 +66,7 @@ BODIES: dict[str, Any] = {
         "scope": "events:write",
     },
     "/v1/auth/login": {"email": "nobody@example.org", "password": "nothing at all"},
+    "/v1/auth/logout": {"everywhere": True},
     "/v1/clients": {"name": "n", "app": "a", "scopes": ["events:write"]},
     "/v1/clients/{client_id}": {"requests_per_minute": 60},
     "/v1/write-keys": {"name": "n", "app": "a", "origins": ["https://shop.example"]},

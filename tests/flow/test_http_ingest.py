@@ -6,6 +6,7 @@ import uuid
 
 import pytest
 import zstandard
+
 from live_server import count_of, event, eventually
 
 

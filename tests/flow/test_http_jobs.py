@@ -4,6 +4,7 @@ import datetime as dt
 import json
 
 import pytest
+
 from live_server import event, today
 
 

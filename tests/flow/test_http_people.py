@@ -11,8 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
-from live_server import CLOUDPULSE, eventually
 from test_http_trust import PROTECTED, QUERY
+
+from live_server import CLOUDPULSE, eventually
 
 COOKIE = "cloudpulse_refresh"
 ALLOWED = "https://app.example"

@@ -10,10 +10,10 @@ from contextlib import ExitStack
 import httpx
 import jwt
 import pytest
-from live_server import Server, event, eventually, today
 
 from cloudpulse.settings import Settings
 from cloudpulse.wiring import trust
+from live_server import Server, event, eventually, today
 
 QUERY = {"query_type": "event_count", "date_from": today(), "date_to": today(), "session_id": "rotation"}
 BETWEEN_REQUESTS = 100

@@ -4,6 +4,7 @@ import re
 
 import httpx
 import pytest
+
 from live_server import today
 
 QUERY = {"query_type": "event_count", "date_from": today(), "date_to": today()}

@@ -4,8 +4,9 @@ import json
 
 import httpx
 import pytest
-from live_server import count_of, event, eventually
 from test_http_trust import PROTECTED, QUERY
+
+from live_server import count_of, event, eventually
 
 SHOP = "https://shop.example"
 EVIL = "https://evil.example"

@@ -7,7 +7,6 @@ import msgspec
 import pytest
 import requests
 import schemathesis
-from live_server import Server
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
@@ -19,6 +18,7 @@ from schemathesis.specs.openapi.checks import (
 from cloudpulse.api.app import create_app
 from cloudpulse.api.docs import document
 from cloudpulse.settings import Settings
+from live_server import Server
 
 CHECKS = [
     not_a_server_error,

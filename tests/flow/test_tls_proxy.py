@@ -19,10 +19,10 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from live_server import Server, event, eventually
 
 from cloudpulse.entrypoints.serve import KEEP_ALIVE_SECONDS
 from cloudpulse.settings import Settings
+from live_server import Server, event, eventually
 
 RECIPE = Path(__file__).parents[2] / "examples/nginx/cloudpulse.conf"
 MAIN = """
@@ -264,10 +264,12 @@ def test_no_log_keeps_a_query_a_name_or_an_address(server, nginx, client):
         assert browser.post(beacon, json={"events": [event("s")]}).status_code == 202
         assert browser.post(beacon, content=bytes(13 * MIB)).status_code == 413
     client.get(f"/v1/users/somebody@example.org/activity?limit={key}")
+    client.get(f"/explore/sessions/somebody?write_key={key}")
     last = client.get("/v1/config?a=b").headers["x-request-id"]
     logs = eventually(lambda: (text := nginx.logs()) and last in text and text)
     assert " POST /v1/collect 413 " in logs
     assert " GET /v1/users/- 400 " in logs
+    assert " GET /explore/sessions/- 200 " in logs
     assert not [secret for secret in (key, "?", "somebody", CLIENT_ADDRESS) if secret in logs]
 
 

@@ -4,6 +4,7 @@ import json
 import os
 
 import pytest
+
 from live_server import count_of, event, eventually
 
 

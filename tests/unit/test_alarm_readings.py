@@ -8,18 +8,19 @@ from cloudpulse import telemetry
 from cloudpulse.engines.local.records import SqliteRecords
 from cloudpulse.entrypoints.oversee import totals
 from cloudpulse.events.times import minute_of, rfc3339
-from cloudpulse.ops import history, readings, starts
-from cloudpulse.ops.history import SERIES, HealthHistory
-from cloudpulse.ops.readings import Layer, Look, Rare, Span, Totals
+from cloudpulse.ops import health_history, process_starts
+from cloudpulse.ops.alarms import readings
+from cloudpulse.ops.alarms.readings import Lag, Observation, RareObservation, RecentObservations, Totals
+from cloudpulse.ops.health_history import SERIES, HealthHistory
 from cloudpulse.settings import MIB, Settings
 
 NOW = dt.datetime(2026, 11, 20, 12, tzinfo=dt.UTC)
 SETTINGS = Settings(journal_max_bytes=1000, min_free_bytes=MIB)
 
 
-def look(at=0.0, speed=(0, 0), lake=(0, 0), counted=None, **fields):
-    layers = {"speed": Layer(*speed), "lake": Layer(*lake)}
-    return Look(at=at, totals=Totals(**(counted or {})), layers=layers, **fields)
+def seen(at=0.0, speed=(0, 0), lake=(0, 0), counted=None, **fields):
+    lags = {"speed": Lag(*speed), "lake": Lag(*lake)}
+    return Observation(at=at, totals=Totals(**(counted or {})), lags=lags, **fields)
 
 
 def values(found):
@@ -29,20 +30,20 @@ def values(found):
 def test_what_is_read_of_the_moment():
     calm = {"dead_letters": 0, "stalled": 0, "speed_lag": 0, "lake_lag": 0, "speed_backlog": 0, "lake_backlog": 0}
     calm |= {"refusing": 0, "journal_full": 0, "disk_free": 9}
-    assert values(readings.of_look(look(free_bytes=10 * MIB), SETTINGS)) == calm
-    seen = look(
+    assert values(readings.of_observation(seen(free_bytes=10 * MIB), SETTINGS)) == calm
+    busy = seen(
         speed=(3, 4.5), lake=(5, 6.5), letters=2, journal_bytes=850, free_bytes=5, refusal="Full.", stalled="Still."
     )
-    found = readings.of_look(seen, SETTINGS)
+    found = readings.of_observation(busy, SETTINGS)
     assert list(values(found).values()) == [2, 1, 4.5, 6.5, 3, 5, 1, 85, 0]
     assert (found["refusing"].detail, found["stalled"].detail) == ("Full.", "Still.")
 
 
 def test_what_is_read_of_the_last_minutes():
-    span, typical = Span(), {"refused_tokens": 5.0, "refused_sign_ins": 0.0}
+    recent, typical = RecentObservations(), {"refused_tokens": 5.0, "refused_sign_ins": 0.0}
     for number in range(6):
-        span.add(look(at=10 * number, counted={"accepted": 100 * number, "rejected": 25 * number}))
-        rates = span.rates()
+        recent.add(seen(at=10 * number, counted={"accepted": 100 * number, "rejected": 25 * number}))
+        rates = recent.rates()
         assert (rates is None) == (number < 5), "too short to tell"
     assert values(readings.of_rates(rates, typical))["rejects"] == 20
     for number in range(6, 60):
@@ -53,23 +54,23 @@ def test_what_is_read_of_the_last_minutes():
             "failed_requests": 7,
             "duplicates": 50,
         }
-        span.add(look(at=10 * number, counted=counted))
-    found = values(readings.of_rates(span.rates(), typical))
+        recent.add(seen(at=10 * number, counted=counted))
+    found = values(readings.of_rates(recent.rates(), typical))
     assert found == {"failed_requests": 0, "rejects": 0, "refused_tokens": 0, "refused_sign_ins": 0}
     typical["refused_tokens"] = 1.0
-    assert values(readings.of_rates(span.rates(), typical))["refused_tokens"] == pytest.approx(6 - 3)
+    assert values(readings.of_rates(recent.rates(), typical))["refused_tokens"] == pytest.approx(6 - 3)
 
 
 def test_few_events_make_no_share():
-    span = Span()
+    recent = RecentObservations()
     for at in (0, 60):
-        span.add(look(at=at, counted={"rejected": at}))
-    assert values(readings.of_rates(span.rates(), {"refused_tokens": 0, "refused_sign_ins": 0}))["rejects"] == 0
+        recent.add(seen(at=at, counted={"rejected": at}))
+    assert values(readings.of_rates(recent.rates(), {"refused_tokens": 0, "refused_sign_ins": 0}))["rejects"] == 0
 
 
 def test_what_is_read_once_a_minute():
-    assert set(values(readings.of_rare(Rare(), NOW)).values()) == {0}
-    rare = Rare(
+    assert set(values(readings.of_rare(RareObservation(), NOW)).values()) == {0}
+    rare = RareObservation(
         failed_jobs=["compact", "retain"],
         failed_executions=3,
         starts={"api": 1, "pipeline": 4},
@@ -106,10 +107,10 @@ def test_totals_are_of_our_counters():
 def test_starts_within_an_hour(tmp_path):
     records = SqliteRecords(tmp_path / "alarms.db")
     for minutes in (0, 50, 70, 80):
-        starts.note(records, NOW + dt.timedelta(minutes=minutes))
-    assert starts.within_an_hour(records, NOW + dt.timedelta(minutes=90)) == 3
-    starts.note(records, NOW + dt.timedelta(days=3))
-    assert len(records.list(starts.KIND)) == 1
+        process_starts.note(records, NOW + dt.timedelta(minutes=minutes))
+    assert process_starts.within_an_hour(records, NOW + dt.timedelta(minutes=90)) == 3
+    process_starts.note(records, NOW + dt.timedelta(days=3))
+    assert len(records.list(process_starts.KIND)) == 1
     records.close()
 
 
@@ -167,11 +168,11 @@ def test_long_ranges_come_in_larger_steps(records):
 
 
 def test_it_is_bounded(records, monkeypatch):
-    monkeypatch.setattr(history, "KEEP_MINUTES", 5)
+    monkeypatch.setattr(health_history, "KEEP_MINUTES", 5)
     kept = HealthHistory(records)
     for minute in range(20):
         kept.add(sample(), after(minutes=minute))
-    assert len(records.list(history.KIND)) == 6
+    assert len(records.list(health_history.KIND)) == 6
     known = [value for value in kept.series(1, after(minutes=19)).series["lake_lag_seconds"] if value is not None]
     assert len(known) == 7, "and the one under way"
 

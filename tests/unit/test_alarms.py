@@ -6,10 +6,10 @@ import pytest
 
 from cloudpulse.engines.local.records import SqliteRecords
 from cloudpulse.errors import StoreError
-from cloudpulse.ops import alarm_board
-from cloudpulse.ops.alarm_board import AlarmBoard
-from cloudpulse.ops.alarm_table import ALARMS, find
-from cloudpulse.ops.alarms import Reading, Streak, count, is_over, rings, shown
+from cloudpulse.ops.alarms import board
+from cloudpulse.ops.alarms.board import AlarmBoard
+from cloudpulse.ops.alarms.rules import Reading, Streak, count, is_over, rings, shown
+from cloudpulse.ops.alarms.table import ALARMS, find
 from cloudpulse.ops.publish import Outbox, targets
 from cloudpulse.settings import Settings
 
@@ -107,7 +107,7 @@ def test_an_alarm_survives_a_restart_and_is_told_of_once(world):
 
 
 def test_the_history_has_the_worst_value_and_is_bounded(world, monkeypatch):
-    monkeypatch.setattr(alarm_board, "KEEP", 3)
+    monkeypatch.setattr(board, "KEEP", 3)
     for worst in range(400, 405):
         world.look(301, 301, 301, worst, 301, *[0] * 6)
     assert [episode.value for episode in world.board.history(10)] == [404, 403, 402]

@@ -15,9 +15,9 @@ from cloudpulse.events.times import from_micros, minute_of
 from cloudpulse.lake.chunk import decode
 from cloudpulse.lake.commit import Lake
 from cloudpulse.lake.snapshot import SnapshotReader
-from cloudpulse.ops import windows
-from cloudpulse.ops.anomalies import MINUTES, PER_DAY, PER_WEEK, Window, judge, start_of
-from cloudpulse.ops.windows import WindowBook
+from cloudpulse.ops.alarms import windows
+from cloudpulse.ops.alarms.anomalies import MINUTES, PER_DAY, PER_WEEK, Window, judge, start_of
+from cloudpulse.ops.alarms.windows import WindowBook
 from cloudpulse.ports import MinuteCount
 from cloudpulse.settings import Settings
 

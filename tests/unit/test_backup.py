@@ -19,8 +19,8 @@ from cloudpulse.engines.local.sqlite import copy_database
 from cloudpulse.errors import DataFolderBusy, NotFound, StoreError, UserError
 from cloudpulse.lake import garbage
 from cloudpulse.lake.chunk import decode
-from cloudpulse.ops.backup import Backup, Contents
-from cloudpulse.ops.vault import Damaged, Vault
+from cloudpulse.ops.backups.backup import Backup, Contents
+from cloudpulse.ops.backups.vault import Damaged, Vault
 from cloudpulse.settings import Settings
 from cloudpulse.wiring import keeping
 
@@ -209,7 +209,7 @@ def test_a_full_disk_leaves_the_backup_before_it(world, tmp_path, monkeypatch):
                 raise OSError(errno.ENOSPC, "No space left on device")
             fsync(handle)
 
-        monkeypatch.setattr("cloudpulse.ops.vault.os.fsync", full)
+        monkeypatch.setattr("cloudpulse.ops.backups.vault.os.fsync", full)
         with suppress(StoreError):
             world.take.run(backup, NOW + dt.timedelta(days=1))
             break

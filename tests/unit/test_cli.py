@@ -16,7 +16,7 @@ from cloudpulse.cli import options, query
 from cloudpulse.cli.client import Client, NoServer, Refused
 from cloudpulse.cli.main import COMMANDS, app
 from cloudpulse.cli.send import send
-from cloudpulse.entrypoints.supervise import hold
+from cloudpulse.entrypoints.data_folder import hold
 from cloudpulse.events.codec import encode_event
 from cloudpulse.events.model import Event
 from cloudpulse.serving import request

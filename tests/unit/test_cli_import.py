@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from cloudpulse.cli.main import app
 from cloudpulse.cli.send import BATCH_EVENTS
-from cloudpulse.entrypoints.supervise import hold
+from cloudpulse.entrypoints.data_folder import hold
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 LINE = '1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET /{n} HTTP/1.1" 200 123 "-" "Mozilla/5.0"\n'

@@ -18,7 +18,8 @@ from cloudpulse.engines.local.event_log import SqliteEventLog, SqliteLogReader
 from cloudpulse.engines.local.records import SqliteRecords
 from cloudpulse.entrypoints import chunks, consume
 from cloudpulse.entrypoints.chunks import ChunkSource
-from cloudpulse.entrypoints.consume import LakeLayer, Loop, SpeedLayer
+from cloudpulse.entrypoints.consume import Loop
+from cloudpulse.entrypoints.consumers import LakeConsumer, SpeedConsumer
 from cloudpulse.entrypoints.letters import Letters
 from cloudpulse.errors import StoreError
 from cloudpulse.events import codec
@@ -42,7 +43,7 @@ def batch(lines: bytes | None = None) -> Batch:
 
 
 class Recorder:
-    """A layer that notes what it takes, durably only when it settles, and fails as it is told."""
+    """A consumer that notes what it takes, durably only when it settles, and fails as it is told."""
 
     name = "lake"
 
@@ -84,14 +85,14 @@ class Parts:
         self.letters = Letters(self.kept, self.records, self.reader, dt.timedelta(days=14), lambda: NOW)
         self.source = ChunkSource(self.reader, self.reader.state().journal, lambda: NOW)
 
-    def run(self, layer: Recorder, until: int) -> None:
-        loop = Loop(layer, self.source, self.letters, lambda: NOW)
+    def run(self, consumer: Recorder, until: int) -> None:
+        loop = Loop(consumer, self.source, self.letters, lambda: NOW)
         loop.start()
         give_up_at = time.monotonic() + 20
-        while layer.settled < until and time.monotonic() < give_up_at:
+        while consumer.settled < until and time.monotonic() < give_up_at:
             time.sleep(0.005)
         loop.stop()
-        assert layer.settled >= until
+        assert consumer.settled >= until
 
     def parked(self) -> list[int]:
         return [letter.position.seq for letter in self.kept.list()]
@@ -115,18 +116,18 @@ def parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Parts]:
 def test_every_batch_is_taken_once_in_order(parts: Parts) -> None:
     for _ in range(5):
         parts.log.append(batch())
-    layer = Recorder()
-    parts.run(layer, until=5)
-    assert (layer.durable, parts.parked()) == ([1, 2, 3, 4, 5], [])
+    consumer = Recorder()
+    parts.run(consumer, until=5)
+    assert (consumer.durable, parts.parked()) == ([1, 2, 3, 4, 5], [])
 
 
 def test_a_batch_that_cannot_be_decoded_is_set_aside(parts: Parts) -> None:
     """Guards mechanism 17: its neighbours, which were read with it, go through."""
     for number in range(1, 6):
         parts.log.append(batch(b"damaged" if number in (1, 3) else None))
-    layer = Recorder()
-    parts.run(layer, until=5)
-    assert (layer.durable, parts.parked()) == ([2, 4, 5], [1, 3])
+    consumer = Recorder()
+    parts.run(consumer, until=5)
+    assert (consumer.durable, parts.parked()) == ([2, 4, 5], [1, 3])
     letter = parts.kept.list()[0]
     assert (letter.consumer, letter.attempts, len(letter.failed_at)) == ("lake", 3, 3)
     assert parts.kept.batch(letter.id).lines == b"damaged"
@@ -134,7 +135,7 @@ def test_a_batch_that_cannot_be_decoded_is_set_aside(parts: Parts) -> None:
     assert letter.stack.splitlines()[-1] == "cloudpulse/events/codec.py:decompress"
 
 
-def test_a_batch_that_a_layer_cannot_take_is_found_and_set_aside(parts: Parts) -> None:
+def test_a_batch_that_a_consumer_cannot_take_is_found_and_set_aside(parts: Parts) -> None:
     """Guards mechanism 17: only alone and after three tries, so that no neighbour is blamed."""
     for _ in range(5):
         parts.log.append(batch())
@@ -145,9 +146,9 @@ def test_a_batch_that_a_layer_cannot_take_is_found_and_set_aside(parts: Parts) -
         tries.extend([len(seqs)] if 4 in seqs else [])
         return ValueError("wrong") if 4 in seqs else None
 
-    layer = Recorder(fail)
-    parts.run(layer, until=5)
-    assert (layer.durable, parts.parked()) == ([1, 2, 3, 5], [4])
+    consumer = Recorder(fail)
+    parts.run(consumer, until=5)
+    assert (consumer.durable, parts.parked()) == ([1, 2, 3, 5], [4])
     assert tries[-3:] == [1, 1, 1]
 
 
@@ -157,9 +158,9 @@ def test_a_store_that_refuses_is_waited_for(parts: Parts, failure: Exception) ->
     for _ in range(3):
         parts.log.append(batch())
     left = iter(range(8))
-    layer = Recorder(lambda chunk: failure if next(left, None) is not None else None)
-    parts.run(layer, until=3)
-    assert (layer.durable, parts.parked()) == ([1, 2, 3], [])
+    consumer = Recorder(lambda chunk: failure if next(left, None) is not None else None)
+    parts.run(consumer, until=3)
+    assert (consumer.durable, parts.parked()) == ([1, 2, 3], [])
 
 
 def test_a_refusing_store_uses_up_none_of_a_batch_s_tries(parts: Parts) -> None:
@@ -167,17 +168,17 @@ def test_a_refusing_store_uses_up_none_of_a_batch_s_tries(parts: Parts) -> None:
     parts.log.append(batch())
     wrong, busy = ValueError("wrong"), StoreError("busy")
     left = iter([wrong] + [busy] * 5 + [wrong] * (consume.ATTEMPTS - 1))
-    layer = Recorder(lambda chunk: next(left, None))
-    parts.run(layer, until=1)
-    assert (layer.durable, parts.parked()) == ([1], [])
+    consumer = Recorder(lambda chunk: next(left, None))
+    parts.run(consumer, until=1)
+    assert (consumer.durable, parts.parked()) == ([1], [])
 
 
 def test_what_failed_once_is_tried_again(parts: Parts) -> None:
     parts.log.append(batch())
     left = iter(range(2))
-    layer = Recorder(lambda chunk: ValueError("once") if next(left, None) is not None else None)
-    parts.run(layer, until=1)
-    assert (layer.durable, parts.parked()) == ([1], [])
+    consumer = Recorder(lambda chunk: ValueError("once") if next(left, None) is not None else None)
+    parts.run(consumer, until=1)
+    assert (consumer.durable, parts.parked()) == ([1], [])
 
 
 def test_both_consumers_share_one_decoding(parts: Parts) -> None:
@@ -236,13 +237,13 @@ def test_a_lake_position_that_is_not_of_this_journal_skips_nothing(
     lake, records = Lake(settings), SqliteRecords(tmp_path / "records.db")
     assert lake.append(SILVER.empty_table(), None, Position(journal or parts.source.journal, seq))
     writer = LakeWriter(settings, lake, records)
-    layer = LakeLayer(writer, parts.reader, parts.letters, parts.source, tmp_path / "tail", lambda: NOW)
-    assert layer.position() == 0
+    consumer = LakeConsumer(writer, parts.reader, parts.letters, parts.source, tmp_path / "tail", lambda: NOW)
+    assert consumer.position() == 0
     records.close()
 
 
 def test_what_waits_for_a_commit_is_divided_when_the_commit_fails(parts: Parts) -> None:
-    """Guards mechanism 17: a layer gathers, so the one to blame may not be in the chunk that it was given last."""
+    """Guards mechanism 17: a consumer gathers, so the one to blame may not be in the chunk that it was given last."""
     for _ in range(5):
         parts.log.append(batch())
 
@@ -257,12 +258,12 @@ def test_what_waits_for_a_commit_is_divided_when_the_commit_fails(parts: Parts) 
                 raise ValueError("of a commit")
             super().idle()
 
-    layer = Gathering()
-    parts.run(layer, until=5)
-    assert (layer.durable, parts.parked()) == ([1, 2, 4, 5], [3])
+    consumer = Gathering()
+    parts.run(consumer, until=5)
+    assert (consumer.durable, parts.parked()) == ([1, 2, 4, 5], [3])
 
 
-def test_a_layer_that_fails_at_rest_is_waited_for(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_consumer_that_fails_at_rest_is_waited_for(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
     """It has gathered nothing: no batch is to blame, and the loop must not spin."""
     monkeypatch.setattr(consume, "WAIT_SECONDS", (0.02,))
     left = iter(range(20))
@@ -276,15 +277,15 @@ def test_a_layer_that_fails_at_rest_is_waited_for(parts: Parts, monkeypatch: pyt
                 self.failures += 1
                 raise ValueError("in the house")
 
-    layer = Restless()
-    loop = Loop(layer, parts.source, parts.letters, lambda: NOW)
+    consumer = Restless()
+    loop = Loop(consumer, parts.source, parts.letters, lambda: NOW)
     loop.start()
     time.sleep(0.1)
     loop.stop()
-    assert 1 <= layer.failures <= 6
+    assert 1 <= consumer.failures <= 6
     parts.log.append(batch())
-    parts.run(layer, until=1)
-    assert (layer.durable, parts.parked()) == ([1], [])
+    parts.run(consumer, until=1)
+    assert (consumer.durable, parts.parked()) == ([1], [])
 
 
 def test_one_bad_line_does_not_hold_back_its_neighbours(parts: Parts) -> None:
@@ -345,9 +346,9 @@ def test_a_next_try_that_nobody_can_decode_fails_its_own_consumer_alone(parts: P
     other.passed = other.settled = 1
     parts.run(other, until=2)
     assert parts.parked() == [1]
-    layer = Recorder()
-    layer.passed = layer.settled = 1
-    parts.run(layer, until=2)
+    consumer = Recorder()
+    consumer.passed = consumer.settled = 1
+    parts.run(consumer, until=2)
     newest = parts.kept.list()[-1]
     assert (newest.position.seq, newest.attempts, newest.redrive_of) == (2, 6, f"lake:{letter}")
 
@@ -368,9 +369,9 @@ def test_a_batch_is_not_passed_before_what_stands_before_it(parts: Parts) -> Non
                 raise ValueError("of a commit")
             super().idle()
 
-    layer = Gathering()
-    parts.run(layer, until=3)
-    assert (layer.durable, sorted(parts.parked())) == ([3], [1, 2])
+    consumer = Gathering()
+    parts.run(consumer, until=3)
+    assert (consumer.durable, sorted(parts.parked())) == ([3], [1, 2])
 
 
 @pytest.mark.parametrize(("redrive_of", "files"), [(None, 1), ("speed:j:1", 0)])
@@ -380,8 +381,8 @@ def test_rows_that_the_lake_has_are_left_for_no_reader(
     """Guards mechanism 17: what the counters alone must try again is not in the tail."""
     parts.log.append(msgspec.structs.replace(batch(), redrive_of=redrive_of))
     counters = SqliteCounters(tmp_path / "counters.db")
-    layer = SpeedLayer(SpeedProcessor(counters), parts.reader, parts.letters, tmp_path / "tail", lambda: NOW)
-    layer.take(parts.source.next(0, "speed"), settle=False)
+    consumer = SpeedConsumer(SpeedProcessor(counters), parts.reader, parts.letters, tmp_path / "tail", lambda: NOW)
+    consumer.take(parts.source.next(0, "speed"), settle=False)
     counters.close()
-    assert layer.stored() == 1
+    assert consumer.stored() == 1
     assert len(list((tmp_path / "tail").glob("*.arrow"))) == files

@@ -9,7 +9,7 @@ from contextlib import closing
 import pytest
 
 from cloudpulse import wiring
-from cloudpulse.entrypoints.supervise import close_files
+from cloudpulse.entrypoints.data_folder import close_files
 
 NAMES = ("secrets.db", "secrets.db-wal", "records.db-shm", "audit.ndjson", "first-login", "settings.toml")
 

@@ -14,8 +14,8 @@ from cloudpulse.api.app import create_app
 from cloudpulse.api.guards import ScopeGuard
 from cloudpulse.cli.main import app as cli
 from cloudpulse.lake.tables import SILVER
-from cloudpulse.ops.alarm_table import ALARMS
-from cloudpulse.ops.alarms import shown
+from cloudpulse.ops.alarms.rules import shown
+from cloudpulse.ops.alarms.table import ALARMS
 from cloudpulse.ops.jobs import JOBS
 from cloudpulse.serving.relations import RAW_COLUMNS, SUMMARY_COLUMNS
 from cloudpulse.settings import AlarmName, Settings

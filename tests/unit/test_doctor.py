@@ -14,8 +14,8 @@ from cloudpulse import wiring
 from cloudpulse.cli import checks
 from cloudpulse.cli.main import app
 from cloudpulse.engines.local.event_log import SqliteEventLog
-from cloudpulse.entrypoints.supervise import hold
-from cloudpulse.ops import copies
+from cloudpulse.entrypoints.data_folder import hold
+from cloudpulse.ops.backups import copies
 from cloudpulse.settings import GIB, Settings
 from cloudpulse.wiring import keeping, trust
 

@@ -10,8 +10,9 @@ import pytest
 from lake_samples import NOW, batch, event
 from structlog.testing import capture_logs
 
-from cloudpulse.batch import erase, erasing
+from cloudpulse.batch import erase, erasure_pass
 from cloudpulse.batch.erase import Eraser
+from cloudpulse.batch.erasure_pass import ErasureStores
 from cloudpulse.batch.replay import Replay
 from cloudpulse.batch.sweep import sweep
 from cloudpulse.batch.writer import LakeWriter
@@ -25,7 +26,7 @@ from cloudpulse.errors import StoreError
 from cloudpulse.events import codec, times
 from cloudpulse.events.model import Batch, Position
 from cloudpulse.ingest.rebuild import bring_up
-from cloudpulse.lake import bronze, erased_ids, erasures, tail
+from cloudpulse.lake import bronze, erased_ids, erasure_state, tail
 from cloudpulse.lake.chunk import decode, empty
 from cloudpulse.lake.commit import Lake
 from cloudpulse.lake.snapshot import SnapshotReader
@@ -42,8 +43,8 @@ class Crash(BaseException):
     """Stands for the death of the process."""
 
 
-class Around:
-    """What the batch layer does not know of, as far as it matters here."""
+class OtherParts:
+    """What erasing asks of other parts, as far as it matters here."""
 
     def __init__(self, world) -> None:
         self.world = world
@@ -56,6 +57,9 @@ class Around:
 
     def waiting(self):
         return self.in_line
+
+    def hurry(self, seq):
+        pass
 
     def counted(self):
         return self.world.reader.state().head
@@ -92,7 +96,7 @@ class World:
         self.ledger = LedgerService(
             self.settings, self.reader, self.snapshots, self.records, self.letters, self.warehouse
         )
-        self.around = Around(self)
+        self.others = OtherParts(self)
         self.now = LINE
         self.restart()
 
@@ -103,13 +107,8 @@ class World:
         self.writer.recover()
         self.eraser = Eraser(
             self.settings,
-            self.lake,
-            self.records,
-            self.letters,
-            self.reader,
-            lambda seq: None,
-            self.folder / "tail",
-            self.around,
+            ErasureStores(self.lake, self.records, self.letters, self.reader, self.folder / "tail"),
+            self.others,
             lambda: self.now,
             self.started_at,
         )
@@ -171,7 +170,7 @@ class World:
             self.eraser.run(stone)
             self.now += DELAY + dt.timedelta(seconds=1)
             self.eraser.run(stone)
-        return erasures.find(self.records, stone.id).record
+        return erasure_state.find(self.records, stone.id).record
 
     def ids(self) -> set[str]:
         return set(self.lake._table.refresh().scan(selected_fields=("event_id",)).to_arrow()["event_id"].to_pylist())
@@ -222,10 +221,10 @@ def test_a_person_goes_and_nobody_else(world):
         "summaries": [str(yesterday.date()), str(NOW.date())],
     }
     assert (record["kind"], record["subject"]) == ("user", keyed_hash(KEY, "user", "ada"))
-    assert record["not_touched"] == world.around.copies()
-    assert world.around.minutes == [{times.minute_of(yesterday), times.minute_of(NOW)}]
-    assert (world.around.vacuumed, world.around.summarised) == (1, 1)
-    assert erasures.open_erasures(world.records) == []
+    assert record["not_touched"] == world.others.copies()
+    assert world.others.minutes == [{times.minute_of(yesterday), times.minute_of(NOW)}]
+    assert (world.others.vacuumed, world.others.summarised) == (1, 1)
+    assert erasure_state.open_erasures(world.records) == []
 
 
 def test_a_session_goes(world):
@@ -257,7 +256,7 @@ def test_old_files_stay_while_a_query_may_read_them(world):
         world.now += DELAY - dt.timedelta(seconds=1)
         world.eraser.run(stone)
         assert before < world.files()
-        assert erasures.find(world.records, stone.id).record is None
+        assert erasure_state.find(world.records, stone.id).record is None
         world.now += dt.timedelta(seconds=2)
         assert world.eraser.run(stone)["done"] == [stone.id]
     assert not before & world.files()
@@ -275,12 +274,12 @@ def test_erasing_twice_is_fine(world):
 def test_those_that_wait_are_done_together(world):
     world.store(of("ada"), of("bob", session="x"), of("cleo", session="x"), of("ada", session="x"))
     first, second = world.request(), world.request("session", "x")
-    world.around.in_line = [second]
+    world.others.in_line = [second]
     world.erase(first)
-    removed = [erasures.find(world.records, stone.id).record["removed"]["silver"] for stone in (first, second)]
+    removed = [erasure_state.find(world.records, stone.id).record["removed"]["silver"] for stone in (first, second)]
     assert removed == [{"events": 2, "files": 1}, {"events": 2, "files": 1}]
     assert world.totals() == (0, 4)
-    assert world.around.vacuumed == 1
+    assert world.others.vacuumed == 1
 
 
 def test_dead_letters_lose_the_lines_alone(world):
@@ -326,7 +325,7 @@ def test_a_replay_brings_nothing_back(world):
     world.store(of("ada"), of("bob"))
     world.erase(world.request())
     keep = (world.settings, world.lake, world.records, lambda: world.now)
-    done = Replay(*keep, lambda: Tombstones(KEY, erasures.tombstones(world.records))).run(
+    done = Replay(*keep, lambda: Tombstones(KEY, erasure_state.tombstones(world.records))).run(
         NOW.date(), NOW.date(), False, world.now
     )
     assert (done["changed"], done["rows"]["after"]) == (False, 1)
@@ -381,13 +380,13 @@ def is_erased(world, seq, event_id):
 
 STEPS = {
     "object": (bronze, "replace"),
-    "file": (erasing.purge, "write_rows"),
+    "file": (erasure_pass.purge, "write_rows"),
     "swap": (Lake, "swap"),
     "letter": (SqliteDeadLetters, "shorten"),
     "leftovers": (erase, "hand_over_leftovers"),
-    "counters": (Around, "mend_counters"),
-    "vacuum": (Around, "vacuum"),
-    "record": (erasures, "close"),
+    "counters": (OtherParts, "mend_counters"),
+    "vacuum": (OtherParts, "vacuum"),
+    "record": (erasure_state, "close"),
 }
 
 
@@ -420,7 +419,7 @@ def test_a_run_that_was_cut_off_is_taken_up(world, monkeypatch, point):
     assert record["removed"]["bronze"] == {"events": 3, "objects": 2}
     assert record["removed"]["dead_letters"] == {"events": 1, "letters": 1}
     assert record["removed"]["summaries"] == [str(NOW.date())]
-    assert world.around.minutes
+    assert world.others.minutes
     listed = {world.folder / file.path for file in bronze.listed(world.records)}
     live = {Path(file.path) for file in world.snapshots.current().files}
     assert world.files() == listed | live
@@ -462,10 +461,10 @@ def test_a_lake_that_never_rests_is_told(world, monkeypatch):
 
 
 def test_many_rows_in_many_pieces(world, monkeypatch):
-    monkeypatch.setattr(erasing.purge, "READ_ROWS", 7)
-    monkeypatch.setattr(erasing.purge, "SCAN_ROWS", 11)
+    monkeypatch.setattr(erasure_pass.purge, "READ_ROWS", 7)
+    monkeypatch.setattr(erasure_pass.purge, "SCAN_ROWS", 11)
     monkeypatch.setattr(bronze, "BLOCK_BYTES", 100)
-    monkeypatch.setattr(erasing, "GROUP_BYTES", 1)
+    monkeypatch.setattr(erasure_pass, "GROUP_BYTES", 1)
     for day in range(3):
         at = NOW - dt.timedelta(days=day)
         world.store(*(of("ada" if number % 3 else "bob", timestamp=at) for number in range(60)))

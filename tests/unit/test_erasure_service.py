@@ -19,8 +19,9 @@ from cloudpulse.ingest.limits import Gate
 from cloudpulse.ingest.prepare import Sender
 from cloudpulse.ingest.receive import Receiver
 from cloudpulse.ingest.sequencer import Sequencer
-from cloudpulse.lake import erasures
-from cloudpulse.lake.tombstones import keyed_hash
+from cloudpulse.lake import erasure_state
+from cloudpulse.lake.erasure_state import ErasureState
+from cloudpulse.lake.tombstones import Tombstone, keyed_hash
 from cloudpulse.ops.erasures import ErasureService, is_about, put_ripe_in_line
 from cloudpulse.ops.jobs import JobService
 from cloudpulse.settings import Settings
@@ -59,9 +60,9 @@ class World:
 
     def end(self, erasure_id) -> None:
         """As the pipeline does."""
-        stone = msgspec.convert(self.runs.history("erase")[0].arguments, erasures.Tombstone)
-        done = erasures.Erasure(tombstone=stone, started_at=self.now, record={"erasure": erasure_id}, signature="jws")
-        erasures.close(self.records, done)
+        stone = msgspec.convert(self.runs.history("erase")[0].arguments, Tombstone)
+        done = ErasureState(tombstone=stone, started_at=self.now, record={"erasure": erasure_id}, signature="jws")
+        erasure_state.close(self.records, done)
 
 
 @pytest.fixture
@@ -115,8 +116,8 @@ def test_what_became_of_it(world):
     run = world.runs.history("erase")[0]
     world.runs.begin(run.id, NOW)
     assert world.service.show(begun.id).status == "running"
-    stone = msgspec.convert(run.arguments, erasures.Tombstone)
-    world.records.put(erasures.OPEN, erasures.documents([erasures.Erasure(tombstone=stone, started_at=NOW)]))
+    stone = msgspec.convert(run.arguments, Tombstone)
+    world.records.put(erasure_state.OPEN, erasure_state.documents([ErasureState(tombstone=stone, started_at=NOW)]))
     world.runs.finish(run.id, NOW, result={})
     assert world.service.show(begun.id).status == "running"
     world.end(begun.id)
@@ -166,9 +167,9 @@ def test_it_is_put_in_line_again_when_old_files_may_go(world):
     begun = world.service.request("user", "ada", 1)
     run = world.runs.history("erase")[0]
     due = NOW + dt.timedelta(minutes=10)
-    stone = msgspec.convert(run.arguments, erasures.Tombstone)
-    opened = erasures.Erasure(tombstone=stone, started_at=NOW, removed_at=NOW, due=due)
-    world.records.put(erasures.OPEN, erasures.documents([opened]))
+    stone = msgspec.convert(run.arguments, Tombstone)
+    opened = ErasureState(tombstone=stone, started_at=NOW, removed_at=NOW, due=due)
+    world.records.put(erasure_state.OPEN, erasure_state.documents([opened]))
 
     def look(at) -> int:
         put_ripe_in_line(world.runs, world.records, at)

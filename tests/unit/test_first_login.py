@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import pytest
 
 from cloudpulse.entrypoints import first_login
+from cloudpulse.entrypoints.data_folder import FIRST_LOGIN_FILE
 from cloudpulse.entrypoints.first_login import make_first_login
-from cloudpulse.entrypoints.supervise import FIRST_LOGIN_FILE
 from cloudpulse.settings import Settings
 from cloudpulse.wiring import trust
 

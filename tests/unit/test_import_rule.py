@@ -3,6 +3,7 @@
 import ast
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,17 @@ def test_every_rule_is_about_something():
     assert {part_of(path) for path in FILES} == set(ALLOWED)
     used = {name.split(".")[0] for path in FILES for name in imported(path)}
     assert {"sqlite3", "rocksdict", "duckdb", "pyiceberg", "litestar", "typer", "streamlit"} <= used
+
+
+def test_no_module_imports_itself_by_way_of_others():
+    modules = {
+        ".".join(path.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__"): path for path in FILES
+    }
+    graph = {
+        name: {one if one in modules else one.rpartition(".")[0] for one in imported(path)} & modules.keys() - {name}
+        for name, path in modules.items()
+    }
+    assert [*TopologicalSorter(graph).static_order()]
 
 
 def test_nothing_heavy_is_imported_by_the_supervisor():

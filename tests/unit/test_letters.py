@@ -13,7 +13,7 @@ from cloudpulse.engines.local.records import SqliteRecords
 from cloudpulse.entrypoints.letters import GRACE, Letters, fingerprint
 from cloudpulse.errors import StoreError
 from cloudpulse.events.model import Position
-from cloudpulse.ops import set_aside
+from cloudpulse.ops.reconciliation import set_aside
 
 KEEP = dt.timedelta(days=14)
 SECRET = "visitor@example.com"

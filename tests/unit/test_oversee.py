@@ -9,12 +9,12 @@ from cloudpulse.engines.local.records import SqliteRecords
 from cloudpulse.entrypoints.oversee import Overseer
 from cloudpulse.errors import StoreError
 from cloudpulse.events.times import micros, minute_of
-from cloudpulse.ops.alarm_board import AlarmBoard
-from cloudpulse.ops.anomalies import MINUTES, Window
-from cloudpulse.ops.history import HealthHistory
+from cloudpulse.ops.alarms.anomalies import MINUTES, Window
+from cloudpulse.ops.alarms.board import AlarmBoard
+from cloudpulse.ops.alarms.readings import RareObservation
+from cloudpulse.ops.alarms.windows import WindowBook
+from cloudpulse.ops.health_history import HealthHistory
 from cloudpulse.ops.publish import Outbox, targets
-from cloudpulse.ops.readings import Rare
-from cloudpulse.ops.windows import WindowBook
 from cloudpulse.settings import Settings
 from cloudpulse.wiring.notices import Overseen
 
@@ -28,7 +28,7 @@ class World:
     def __init__(self, folder) -> None:
         self.now = START
         self.live, self.batch = {}, {}
-        self.rare = Rare()
+        self.rare = RareObservation()
         self.lacking = {"speed": None, "lake": None}
         settings = Settings(data=folder, webhook_url="http://hooks.test/")
         self.records = SqliteRecords(folder / "alarms.db")
@@ -45,7 +45,7 @@ class World:
     def count(self, layer):
         return lambda start: Window(start=start, events=layer.get(start, 1000), errors=10, sessions=100)
 
-    def see_rare(self, _) -> Rare:
+    def see_rare(self, _) -> RareObservation:
         if isinstance(self.rare, Exception):
             raise self.rare
         return self.rare

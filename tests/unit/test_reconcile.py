@@ -17,20 +17,21 @@ from cloudpulse.engines.local.event_log import SqliteEventLog
 from cloudpulse.engines.local.sqlite import connect
 from cloudpulse.entrypoints.letters import Letters
 from cloudpulse.errors import LogTrimmed, StoreError
-from cloudpulse.events import sketch
+from cloudpulse.events import codec, sketch
 from cloudpulse.events.model import LAKE, SPEED, Batch, Position
 from cloudpulse.events.times import minute_of, rfc3339
-from cloudpulse.lake import bronze, parquet
+from cloudpulse.lake import bronze, erased_ids, parquet
 from cloudpulse.lake.chunk import decode, empty
-from cloudpulse.lake.sift import digest
+from cloudpulse.lake.erased_ids import ErasedIds
+from cloudpulse.lake.sift import count_of, digest, subtract
 from cloudpulse.lake.snapshot import SnapshotReader
 from cloudpulse.lake.tables import SILVER
-from cloudpulse.ops import comparison, findings, reconciliation, scrub
 from cloudpulse.ops.jobs import Reconciliation
-from cloudpulse.ops.reconciliation import Report, Reports
+from cloudpulse.ops.reconciliation import comparison, findings, reports, scrub, set_aside
+from cloudpulse.ops.reconciliation.reports import Report, Reports
 from cloudpulse.ports import MinuteCount
 from cloudpulse.settings import Settings
-from cloudpulse.wiring.jobs import reconciler
+from cloudpulse.wiring.reconciling import reconciler
 
 TYPES = ("page_view", "click", "error")
 DAYS_AGO = dt.timedelta(days=1)
@@ -509,6 +510,24 @@ def test_what_was_purged_is_no_divergence_while_counters_may_show_it(world, cons
     assert world.records.list("purged_letters") == []
 
 
+def test_what_was_purged_explains_nothing_once_it_is_erased(world):
+    """An event that one layer lacks for good, and that is then erased from the other, is in neither."""
+    seq = world.accept(0, 30)
+    (batch,) = world.batches(seq - 1, SPEED)
+    letter = world.park(SPEED, seq)
+    world.settle()
+    world.log.purge(letter)
+    world.reap()
+    first = set_aside.read(world.parts.letters, world.records)[letter]
+    assert first.counts == batch.digest
+    erased = ErasedIds(journal=world.journal, first=seq, last=seq + 3, known_since=0, ids=batch.ids[: 25 * 2])
+    world.records.put(erased_ids.KIND, erased.document("erasure"))
+    left = set_aside.read(world.parts.letters, world.records)[letter]
+    lines = codec.decompress(batch.lines).splitlines()[:2]
+    assert left.counts == subtract(batch.digest, [count_of(line) for line in lines])
+    assert sum(count.events for count in left.counts) == batch.events - 2
+
+
 def test_a_fault_beside_a_dead_letter_is_still_found(world):
     seq = world.accept(0)
     world.count()
@@ -585,7 +604,7 @@ def test_a_tier_folder_that_cannot_be_reached_keeps_nobody_from_comparing(world,
 
 
 def test_reports_are_kept_newest_first_and_not_for_ever(world, monkeypatch):
-    monkeypatch.setattr(reconciliation, "KEPT", 3)
+    monkeypatch.setattr(reports, "KEPT", 3)
     world.settle()
     for _ in range(5):
         world.now += dt.timedelta(hours=1)
@@ -619,8 +638,8 @@ def test_counters_that_lag_are_waited_for_and_not_for_ever(world, monkeypatch):
     thread.join()
 
 
-def test_what_moves_between_the_looks_is_no_divergence(world, monkeypatch):
-    """A trim, a merge that takes files away, a letter that comes and goes: the look is taken again."""
+def test_what_moves_between_comparisons_is_no_divergence(world, monkeypatch):
+    """A trim, a merge that takes files away, a letter that comes and goes: it is compared again."""
     world.accept(0)
     world.settle()
     current, moved = SnapshotReader.current, iter(range(1))

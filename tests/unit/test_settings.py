@@ -126,6 +126,7 @@ def test_proxies_are_addresses_or_networks():
         ({"metrics_token": "x" * 15}, "metrics_token"),
         ({"oidc_audience": "pulse"}, "oidc_audience"),
         ({"oidc_issuer": "https://id.example.com"}, "oidc_audience"),
+        ({"oidc_client_id": "dashboard"}, "oidc_client_id"),
         *(
             ({"oidc_issuer": issuer, "oidc_audience": "pulse"}, "oidc_issuer")
             for issuer in (

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudpulse.errors import TooLarge
+from cloudpulse.events.explain import InvalidEvent
 from cloudpulse.events.model import EVENT_TYPES, SOURCES, Event
 from cloudpulse.events.validate import (
     InvalidBody,
-    InvalidEvent,
     check_size,
     from_small,
     normalise,

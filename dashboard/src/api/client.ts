@@ -5,7 +5,7 @@ import type { Session } from '../auth/session';
 import type { components, paths } from './schema';
 
 type Problem = components['schemas']['Problem'];
-export type FieldError = components['schemas']['FieldError'];
+type FieldError = components['schemas']['FieldError'];
 
 /** What the server said when it refused, or that it could not be reached (status 0). */
 export class ApiError extends Error {

@@ -383,8 +383,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * End the sign-in that the cookie belongs to
-         * @description End the sign-in that the cookie belongs to, if there is one; access tokens end by themselves.
+         * End the sign-in of the cookie
+         * @description End the sign-in of the cookie, if there is one, or all of its person; access tokens end by themselves.
          */
         post: operations["V1AuthLogoutSignOut"];
         delete?: never;
@@ -1673,6 +1673,11 @@ export interface components {
         ShownEvent: {
             event?: unknown;
             text?: string | null;
+        };
+        /** SignOutRequest */
+        SignOutRequest: {
+            /** @default false */
+            everywhere: boolean;
         };
         /** SigningRotation */
         SigningRotation: {
@@ -3011,7 +3016,11 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SignOutRequest"] | null;
+            };
+        };
         responses: {
             /** @description Request fulfilled, nothing follows */
             204: {
@@ -3032,7 +3041,9 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             408: components["responses"]["TooSlow"];
+            413: components["responses"]["TooLarge"];
             414: components["responses"]["UrlTooLong"];
+            415: components["responses"]["UnsupportedMedia"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["HeadersTooLarge"];
             503: components["responses"]["Unavailable"];

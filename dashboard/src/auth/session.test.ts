@@ -60,14 +60,46 @@ test('signing out ends it here and in other tabs', async () => {
   await vi.waitFor(() => expect(there.state().scopes).toBeNull());
 });
 
+test('a sign-in that another place ends is told to other tabs before the page goes there', async () => {
+  const there = await signedIn();
+  const forget = vi.fn();
+  const grant = { accessToken: 'a', endsAt: Date.now() + 3_600_000, scopes: [] };
+  const leave = () => vi.waitFor(() => expect(there.state().scopes).toBeNull());
+  const here = new Session(CONFIG, { renew: async () => grant, end: async () => {}, forget, leave }, null);
+  await here.renew();
+  await here.signOut();
+  expect(here.state().scopes).toBeNull();
+  expect(forget).not.toHaveBeenCalled();
+  const another = new Session(CONFIG, { renew: async () => grant, end: async () => {} }, null);
+  await another.signOut();
+  await vi.waitFor(() => expect(forget).toHaveBeenCalled());
+});
+
 test('nothing of a token is in the storage of the browser', async () => {
   fakeServer({ 'GET /v1/config': CONFIG, 'POST /v1/auth/refresh': TOKEN });
   await startSession();
   expect({ ...localStorage, ...sessionStorage }).toEqual({});
 });
 
-test('signing out tells the server', async () => {
+test.each([false, true])('signing out tells the server, also whether everywhere (%s)', async (everywhere) => {
   const server = fakeServer({ 'GET /v1/config': CONFIG, 'POST /v1/auth/refresh': TOKEN, 'POST /v1/auth/logout': {} });
-  await (await startSession()).signOut();
-  expect(new URL(server.requests.at(-1)?.url ?? '').pathname).toBe('/v1/auth/logout');
+  await (await startSession()).signOut(everywhere);
+  const last = server.requests.at(-1);
+  expect(new URL(last?.url ?? '').pathname).toBe('/v1/auth/logout');
+  expect(await last?.json()).toEqual({ everywhere });
+});
+
+test('somebody whom the server has not signed out stays signed in, and learns why', async () => {
+  const server = fakeServer({
+    'GET /v1/config': CONFIG,
+    'POST /v1/auth/refresh': TOKEN,
+    'POST /v1/auth/logout': problem(401, 'invalid_credentials', 'The sign-in has ended. Sign in again.'),
+  });
+  const session = await startSession();
+  await expect(session.signOut(true)).rejects.toThrow('The sign-in has ended. Sign in again.');
+  server.answers['POST /v1/auth/logout'] = () => Promise.reject(new TypeError('Failed to fetch'));
+  await expect(session.signOut()).rejects.toThrow('The server cannot be reached. Try again.');
+  server.answers['POST /v1/auth/logout'] = new Response('no JSON', { status: 502 });
+  await expect(session.signOut()).rejects.toThrow('The server answered 502. Try again.');
+  expect(session.state().scopes).toEqual(['events:read', 'admin']);
 });

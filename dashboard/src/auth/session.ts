@@ -1,8 +1,8 @@
 /** Who is signed in. The access token is kept in memory alone; what outlives the page is an HttpOnly cookie. */
 
-import type { UserManager } from 'oidc-client-ts';
 import type { components } from '../api/schema';
-import { subjectOf } from './subject';
+import { subjectOf } from './claims';
+import type { Oidc } from './oidc';
 
 export type PublicConfig = components['schemas']['PublicConfig'];
 type Token = components['schemas']['Token'];
@@ -16,7 +16,12 @@ export class SignInError extends Error {}
 export interface TokenSource {
   /** A new token without asking anybody; null when somebody has to sign in. */
   renew(): Promise<Grant | null>;
-  end(): Promise<void>;
+  /** End this sign-in, or `everywhere` all of the person. Throws `SignInError` when it goes on. */
+  end(everywhere: boolean): Promise<void>;
+  /** Another tab has ended the sign-in. */
+  forget?(): void;
+  /** Go to where the sign-in ends besides; returns only when there is no such place. */
+  leave?(): Promise<void>;
 }
 
 export interface Grant {
@@ -40,10 +45,13 @@ export class Session {
   constructor(
     readonly config: PublicConfig,
     source: TokenSource,
-    readonly oidc: UserManager | null,
+    readonly oidc: Oidc | null,
   ) {
     this.#source = source;
-    this.#channel.onmessage = () => this.#set(null);
+    this.#channel.onmessage = () => {
+      this.#source.forget?.();
+      this.#set(null);
+    };
   }
 
   /** For `useSyncExternalStore`. */
@@ -81,11 +89,12 @@ export class Session {
     this.#set(await localGrant('login', { email, password }));
   }
 
-  /** End the sign-in here and in all tabs of this browser. */
-  async signOut(): Promise<void> {
-    await this.#source.end();
-    this.#set(null);
+  /** End the sign-in here and in all tabs of this browser, or `everywhere` on all devices. Throws `SignInError`. */
+  async signOut(everywhere = false): Promise<void> {
+    await this.#source.end(everywhere);
     this.#channel.postMessage('signed out');
+    await this.#source.leave?.();
+    this.#set(null);
   }
 
   #set(grant: Grant | null): Grant | null {
@@ -99,23 +108,18 @@ export class Session {
 /** Ask the server how people sign in, and whether somebody still is. */
 export async function startSession(): Promise<Session> {
   const config: PublicConfig = await (await fetch('/v1/config')).json();
-  const oidc = config.oidc_issuer ? await (await import('./oidc')).startOidc(config) : null;
-  const session = new Session(config, oidc?.source ?? localSource, oidc?.manager ?? null);
+  const oidc = config.oidc_client_id ? await (await import('./oidc')).startOidc(config) : null;
+  const session = new Session(config, oidc?.source ?? localSource, oidc);
   await session.renew();
   return session;
 }
 
 /** A grant of this server; null when the cookie is missing or has ended. Throws `SignInError`. */
 async function localGrant(path: 'login' | 'refresh', body?: object): Promise<Grant | null> {
-  const answer = await fetch(`/v1/auth/${path}`, {
-    method: 'POST',
-    headers: body ? { 'Content-Type': 'application/json' } : {},
-    body: body ? JSON.stringify(body) : null,
-  });
+  const answer = await post(path, body);
   if (answer.status === 401 && path === 'refresh') return null;
-  const content = await answer.json();
-  if (!answer.ok) throw new SignInError(content.detail ?? 'Signing in failed. Try again.');
-  const token = content as Token;
+  if (!answer.ok) throw await refusal(answer);
+  const token: Token = await answer.json();
   return {
     accessToken: token.access_token,
     endsAt: Date.now() + token.expires_in * 1000,
@@ -125,7 +129,23 @@ async function localGrant(path: 'login' | 'refresh', body?: object): Promise<Gra
 
 const localSource: TokenSource = {
   renew: () => localGrant('refresh'),
-  end: async () => {
-    await fetch('/v1/auth/logout', { method: 'POST' });
+  end: async (everywhere) => {
+    const answer = await post('logout', { everywhere });
+    if (!answer.ok) throw await refusal(answer);
   },
 };
+
+function post(path: string, body?: object): Promise<Response> {
+  return fetch(`/v1/auth/${path}`, {
+    method: 'POST',
+    headers: body ? { 'Content-Type': 'application/json' } : {},
+    body: body ? JSON.stringify(body) : null,
+  }).catch(() => {
+    throw new SignInError('The server cannot be reached. Try again.');
+  });
+}
+
+async function refusal(answer: Response): Promise<SignInError> {
+  const { detail } = await answer.json().catch(() => ({}));
+  return new SignInError(detail ?? `The server answered ${answer.status}. Try again.`);
+}

@@ -1,5 +1,8 @@
 import { type FormEvent, useState } from 'react';
+import icon from '../icon.svg';
+import { Alert } from '../ui/states';
 import { useTheme } from '../ui/use-theme';
+import type { Oidc } from './oidc';
 import { useSession } from './use-session';
 import './sign-in-page.css';
 
@@ -11,21 +14,28 @@ export function SignInPage() {
     <main className="sign-in">
       <div className="card stack sign-in-card">
         <div className="row">
-          <img src="/icon.svg" alt="" width="36" height="36" />
+          <img src={icon} alt="" width="36" height="36" />
           <h1>Sign in to CloudPulse</h1>
         </div>
-        {oidc && (
-          <button
-            type="button"
-            className="button button-primary"
-            onClick={() => void oidc.signinRedirect({ state: location.pathname + location.search })}
-          >
-            Sign in with {new URL(config.oidc_issuer ?? '').hostname}
-          </button>
-        )}
-        {!oidc && <PasswordForm />}
+        {oidc ? <IssuerButton oidc={oidc} name={new URL(config.oidc_issuer ?? '').hostname} /> : <PasswordForm />}
       </div>
     </main>
+  );
+}
+
+function IssuerButton({ oidc, name }: { oidc: Oidc; name: string }) {
+  const [error, setError] = useState(oidc.refusal);
+  return (
+    <>
+      {error && <Alert>{error}</Alert>}
+      <button
+        type="button"
+        className="button button-primary"
+        onClick={() => void oidc.signIn().catch(() => setError(`${name} cannot be reached. Try again.`))}
+      >
+        Sign in with {name}
+      </button>
+    </>
   );
 }
 
@@ -57,11 +67,7 @@ function PasswordForm() {
         <span>Password</span>
         <input name="password" type="password" autoComplete="current-password" required />
       </label>
-      {error && (
-        <p role="alert" className="sign-in-error">
-          {error}
-        </p>
-      )}
+      {error && <Alert>{error}</Alert>}
       <button type="submit" className="button button-primary" disabled={isBusy}>
         {isBusy ? 'Signing in …' : 'Sign in'}
       </button>

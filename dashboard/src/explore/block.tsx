@@ -1,16 +1,16 @@
 import { type ReactNode, useId } from 'react';
-import { downloadCsv } from '../ui/csv';
+import { CsvButton } from '../ui/csv-button';
+import type { Days } from '../ui/days';
 import { formatBytes } from '../ui/format';
 import { Moment } from '../ui/moment';
 import { QueryView } from '../ui/query-view';
-import type { Days } from './days';
 import type { Answer, AnswerFacts, Asked } from './use-questions';
 
 interface Props<Row> {
   title: string;
   query: Asked<Row>;
   /** What the file of the rows is called, and how they stand in it; without it as they were answered. */
-  csv: { name: string; days: Days; rows?: (results: readonly Row[]) => object[] };
+  csv: { name: string; days: Days; shape?: (results: readonly Row[]) => object[] };
   /** Choices of this block alone, beside its title. */
   tools?: ReactNode;
   /** Choices that take a line of their own. */
@@ -21,23 +21,19 @@ interface Props<Row> {
 /** One question of the page: its title, its answer, how fresh that is, and its rows as a file. */
 export function Block<Row extends object>({ title, query, csv, tools, choices, children }: Props<Row>) {
   const id = useId();
-  const { name, days, rows = (results) => [...results] } = csv;
-  const save = () => downloadCsv(`${name}-${days.from}-${days.to}.csv`, rows(query.data?.results ?? []));
+  const { name, days, shape } = csv;
   return (
     <section className="card stack" aria-labelledby={id}>
       <div className="row spread">
         <h2 id={id}>{title}</h2>
         <div className="row">
           {tools}
-          <button
-            type="button"
-            className="button"
-            aria-label={`CSV of ${title}`}
-            disabled={!query.data?.results.length}
-            onClick={save}
-          >
-            CSV
-          </button>
+          <CsvButton
+            of={title}
+            name={`${name}-${days.from}-${days.to}`}
+            rows={query.data?.results ?? []}
+            shape={shape}
+          />
         </div>
       </div>
       {choices}

@@ -1,8 +1,8 @@
 import { type Column, DataTable } from '../ui/data-table';
 import { formatNumber, formatPercent } from '../ui/format';
+import { Select } from '../ui/select';
 import { Block } from './block';
 import { FilterButton, type OnFilter } from './filter-button';
-import { RowsSelect } from './rows-select';
 import {
   DIMENSIONS,
   type Dimension,
@@ -10,6 +10,7 @@ import {
   type ExploreState,
   FIELD_LABELS,
   FILTERS,
+  ROW_LIMITS,
   type Selection,
   type SetExplore,
 } from './selection';
@@ -34,7 +35,7 @@ export function Breakdown({ selection, total, by, limit, sort, set }: Props) {
       choices={<Dimensions by={by} set={set} />}
       query={query}
       csv={{ name: `events-by-${by}`, days: daysOfSelection(selection) }}
-      tools={<RowsSelect value={limit} onChange={(values) => set({ values })} />}
+      tools={<Select label="Rows" isInline value={limit} values={ROW_LIMITS} onChange={(values) => set({ values })} />}
     >
       {({ results }) => (
         <DataTable

@@ -1,6 +1,7 @@
+import { countDays } from '../ui/days';
 import { formatNumber, formatPercent } from '../ui/format';
 import { StatCard, StatCards } from '../ui/stat-card';
-import { countDays, daysBefore } from './days';
+import { daysBefore } from './days';
 import { daysOfSelection, isRunning, type Selection } from './selection';
 import { changeText, meanOf, totalsOf } from './totals';
 import { type Asked, type EventCount, useEventCounts, useUniques } from './use-questions';

@@ -45,6 +45,15 @@ test('buckets begin at the midnights of the zone, also where clocks change', () 
   );
 });
 
+test.each([
+  ['2026-10-04', ['2026-10-03T13:30:00Z', '2026-10-03T14:30:00Z', '2026-10-03T15:00:00Z', '2026-10-03T16:00:00Z']],
+  ['2026-04-05', ['2026-04-04T13:00:00Z', '2026-04-04T14:00:00Z', '2026-04-04T14:30:00Z', '2026-04-04T15:30:00Z']],
+])('hours are those that the server counts where clocks change by half an hour, on %s', (day, first) => {
+  const buckets = bucketsOf({ from: day, to: day }, 'Australia/Lord_Howe', 'hour', Date.parse('2026-12-01'));
+  expect(buckets.slice(0, 4)).toEqual(first);
+  expect(buckets).toHaveLength(day === '2026-10-04' ? 24 : 25);
+});
+
 test('buckets that have not begun are left out', () => {
   const today = { from: '2026-03-09', to: '2026-03-09' };
   const buckets = bucketsOf(today, 'UTC', 'hour', Date.parse('2026-03-09T02:00:00Z'));

@@ -1,13 +1,7 @@
 /** Ranges of days in a time zone, as `2026-03-09`: presets, the days before, and the buckets that they are cut into. */
 
 import type { Interval } from '../ui/chart/series';
-
-export interface Days {
-  /** The first day. */
-  from: string;
-  /** The last day, inclusive. */
-  to: string;
-}
+import { addDays, countDays, type Days, utcDay } from '../ui/days';
 
 export const RANGES = ['today', 'yesterday', '7d', '30d', '90d', 'month', 'last-month', 'custom'] as const;
 export type Range = (typeof RANGES)[number];
@@ -23,8 +17,7 @@ export const RANGE_LABELS: Record<Range, string> = {
   custom: 'Custom',
 };
 
-const DAY_MS = 86_400_000;
-const WIDTHS_MS: Record<Interval, number> = { minute: 60_000, hour: 3_600_000, day: DAY_MS };
+const WIDTHS_MS: Record<Interval, number> = { minute: 60_000, hour: 3_600_000, day: 86_400_000 };
 /** The most days that are shown in buckets of this width: about a thousand points. */
 const MOST_DAYS: Record<Interval, number> = { minute: 1, hour: 31, day: Number.POSITIVE_INFINITY };
 const MOST_DAYS_BY_HOUR = 7;
@@ -37,15 +30,7 @@ export function visitorZone(): string {
 
 /** The day that it is in a zone. */
 export function dayIn(zone: string, moment: number): string {
-  return new Date(moment + offsetOf(offsets(zone), moment)).toISOString().slice(0, 10);
-}
-
-export function addDays(day: string, count: number): string {
-  return new Date(Date.parse(day) + count * DAY_MS).toISOString().slice(0, 10);
-}
-
-export function countDays({ from, to }: Days): number {
-  return (Date.parse(to) - Date.parse(from)) / DAY_MS + 1;
+  return utcDay(moment + offsetOf(offsets(zone), moment));
 }
 
 /** The days of a range; of `custom` those that were chosen, in their order, today where one is missing. */
@@ -92,10 +77,17 @@ export function bucketsOf(days: Days, zone: string, interval: Interval, now: num
     // A day has 23 hours, or 25, where clocks change.
     const end = Math.min(midnight(format, addDays(day, 1)), now + 1);
     const start = midnight(format, day);
-    const width = interval === 'day' ? Number.POSITIVE_INFINITY : WIDTHS_MS[interval];
-    for (let at = start; at < end; at += width) buckets.push(`${new Date(at).toISOString().slice(0, 19)}Z`);
+    const next = (at: number) => (interval === 'day' ? end : nextOnTheClock(format, at, WIDTHS_MS[interval]));
+    for (let at = start; at < end; at = next(at)) buckets.push(`${new Date(at).toISOString().slice(0, 19)}Z`);
   }
   return buckets;
+}
+
+/** The next moment at which the clocks of the zone show a whole hour, or minute: some change by half an hour. */
+function nextOnTheClock(format: Intl.DateTimeFormat, at: number, width: number): number {
+  const next = at + width;
+  const shown = next + offsetOf(format, next);
+  return next - (shown - Math.floor(shown / width) * width);
 }
 
 function midnight(format: Intl.DateTimeFormat, day: string): number {

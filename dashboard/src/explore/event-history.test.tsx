@@ -3,6 +3,7 @@ import userEvent from '@testing-library/user-event';
 import { type FakeServer, fakeServer, problem } from '../test/fake-server';
 import { renderPage } from '../test/render-page';
 import { downloadCsv } from '../ui/csv';
+import { sessionPath, userPath } from './history';
 import SessionPage from './session-page';
 import type { ListedEvent } from './use-event-history';
 import UserPage from './user-page';
@@ -55,6 +56,19 @@ beforeEach(() => {
   });
 });
 
+test.each(['.', '..', 'a/b', 'a%2Fb', '~2e', '%', '?x=1#y', '//evil.example', '__proto__', '\u202e"<b>\n'])(
+  'the address of %j leads to it',
+  async (id) => {
+    await renderPage(<SessionPage />, { at: sessionPath(id), path: '/explore/sessions/:sessionId' });
+    await renderPage(<UserPage />, { at: userPath(id), path: '/explore/users/:userId' });
+    expect(new URL(sessionPath(id), location.origin).pathname).toBe(sessionPath(id));
+    expect(server.requests.map(({ url }) => [...new URL(url).searchParams.entries()][0])).toEqual([
+      ['session_id', id],
+      ['user_id', id],
+    ]);
+  },
+);
+
 test('a session is read from its beginning, and says while older events are missing', async () => {
   await showSession();
   expect(await screen.findByText('The newest 2 events are loaded; there are older ones.')).toBeVisible();
@@ -95,7 +109,11 @@ test('an event opens to all that is known, and all that is loaded is saved', asy
   await userEvent.click((await screen.findAllByRole('button', { name: 'More' }))[0] as HTMLElement);
   expect(screen.getByText(/"event_id": "third"/)).toBeVisible();
   await userEvent.click(screen.getByRole('button', { name: 'CSV of the events' }));
-  expect(vi.mocked(downloadCsv).mock.lastCall).toEqual(['events.csv', [event('third', 5), event('fourth', 9)]]);
+  expect(vi.mocked(downloadCsv).mock.lastCall).toEqual([
+    'events.csv',
+    [event('third', 5), event('fourth', 9)],
+    undefined,
+  ]);
 });
 
 test('a user has the newest first, and a link to each session', async () => {

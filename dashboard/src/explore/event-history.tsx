@@ -1,10 +1,10 @@
 import { useMemo } from 'react';
 import { Link } from 'react-router';
+import { DayField } from '../ui/day-field';
+import type { Days } from '../ui/days';
 import { QueryView } from '../ui/query-view';
 import { dayParameter, textParameter, useSearchState } from '../ui/use-search-state';
 import { Dimmed } from './block';
-import { DayField } from './day-field';
-import type { Days } from './days';
 import { HistoryCards } from './history-cards';
 import { LoadedEvents } from './loaded-events';
 import { type Subject, useEventHistory } from './use-event-history';

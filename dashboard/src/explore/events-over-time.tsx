@@ -1,9 +1,11 @@
 import { type EventType, seriesOfTypes } from '../events/event-types';
 import { Lines } from '../ui/chart/lines';
-import { type Interval, timeLabel } from '../ui/chart/series';
+import { timeLabel } from '../ui/chart/series';
 import { StackedBars } from '../ui/chart/stacked-bars';
+import { countDays } from '../ui/days';
+import { Select } from '../ui/select';
 import { Block } from './block';
-import { bucketsOf, countDays, defaultInterval, intervalsFor } from './days';
+import { bucketsOf, defaultInterval, intervalsFor } from './days';
 import { daysOfSelection, type ExploreState, type Selection, type SetExplore } from './selection';
 import { flatRows, timeRows } from './time-series';
 import { type TypedBucket, useTimeSeries } from './use-questions';
@@ -36,20 +38,9 @@ export function EventsOverTime({ selection, types, interval: chosen, set }: Prop
     <Block
       title="Events over time"
       query={query}
-      csv={{ name: `events-by-${interval}`, days, rows: (results) => flatRows(rowsOf(results)) }}
+      csv={{ name: `events-by-${interval}`, days, shape: (results) => flatRows(rowsOf(results)) }}
       tools={
-        <label className="row">
-          <span className="muted">By</span>
-          <select
-            className="explore-select"
-            value={interval}
-            onChange={(event) => set({ interval: event.target.value as Interval })}
-          >
-            {intervals.map((one) => (
-              <option key={one}>{one}</option>
-            ))}
-          </select>
-        </label>
+        <Select label="By" isInline value={interval} values={intervals} onChange={(interval) => set({ interval })} />
       }
     >
       {({ results }) => {

@@ -7,7 +7,7 @@ import { downloadCsv } from '../ui/csv';
 import ExplorePage from './explore-page';
 
 // Drawing takes long here, and shows nothing: the same numbers are in the table.
-vi.mock('../ui/chart/stacked-bars-plot', () => ({ default: () => null }));
+vi.mock('../ui/chart/bars-plot', () => ({ default: () => null }));
 vi.mock('../ui/chart/lines-plot', () => ({ default: () => null }));
 vi.mock('../ui/csv', () => ({ downloadCsv: vi.fn() }));
 
@@ -258,7 +258,7 @@ test('what is shown is saved as a file', async () => {
     await user.click(screen.getByRole('button', { name: `CSV of ${title}` }));
     return vi.mocked(downloadCsv).mock.lastCall;
   };
-  expect(await save('Breakdown')).toEqual(['events-by-page-2026-03-09-2026-03-09.csv', RESULTS.breakdown]);
+  expect(await save('Breakdown')).toEqual(['events-by-page-2026-03-09-2026-03-09.csv', RESULTS.breakdown, undefined]);
   const [name, rows] = (await save('Events over time')) ?? [];
   expect(name).toBe('events-by-hour-2026-03-09-2026-03-09.csv');
   expect(rows).toHaveLength(14);

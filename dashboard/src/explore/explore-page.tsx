@@ -1,4 +1,5 @@
 import { EVENT_TYPES } from '../events/event-types';
+import { countDays } from '../ui/days';
 import { QueryView } from '../ui/query-view';
 import { Empty } from '../ui/states';
 import { useNow } from '../ui/use-now';
@@ -6,7 +7,6 @@ import { useSearchState } from '../ui/use-search-state';
 import { Dimmed } from './block';
 import { Breakdown } from './breakdown';
 import { Cards } from './cards';
-import { countDays } from './days';
 import { EventsOverTime } from './events-over-time';
 import { FilterBar } from './filter-bar';
 import { RangeBar } from './range-bar';

@@ -1,5 +1,6 @@
 import { type FormEvent, useState } from 'react';
-import { EVENT_TYPES, lookOf } from '../events/event-types';
+import { EventTypeSelect } from '../events/event-type-select';
+import { Select } from '../ui/select';
 import {
   type ExploreState,
   FIELD_LABELS,
@@ -18,20 +19,7 @@ export function FilterBar({ state, set }: { state: ExploreState; set: SetExplore
   return (
     <search className="stack" aria-label="Filters">
       <div className="explore-bar">
-        <label className="field">
-          <span>Type</span>
-          <select
-            value={state.event_type}
-            onChange={(event) => set({ event_type: event.target.value as Filters['event_type'] })}
-          >
-            <option value="">All</option>
-            {EVENT_TYPES.map((type) => (
-              <option key={type} value={type}>
-                {lookOf(type).label}
-              </option>
-            ))}
-          </select>
-        </label>
+        <EventTypeSelect value={state.event_type} onChange={(event_type) => set({ event_type })} />
         <AddFilter onAdd={set} />
       </div>
       {(chosen.length > 0 || state.event_type) && (
@@ -66,32 +54,24 @@ function AddFilter({ onAdd }: { onAdd: (filter: Partial<Filters>) => void }) {
   };
   return (
     <form className="explore-add" onSubmit={add}>
-      <label className="field">
-        <span>Field</span>
-        <select
-          value={name}
-          onChange={(event) => {
-            setName(event.target.value as Filter);
-            setValue('');
-          }}
-        >
-          {FILTERS.map((filter) => (
-            <option key={filter} value={filter}>
-              {FIELD_LABELS[filter]}
-            </option>
-          ))}
-        </select>
-      </label>
+      <Select
+        label="Field"
+        value={name}
+        values={FILTERS}
+        nameOf={(filter) => FIELD_LABELS[filter]}
+        onChange={(filter) => {
+          setName(filter);
+          setValue('');
+        }}
+      />
       {name === 'source' ? (
-        <label className="field">
-          <span>Is exactly</span>
-          <select value={value} onChange={(event) => setValue(event.target.value)}>
-            <option value="">–</option>
-            {SOURCES.map((source) => (
-              <option key={source}>{source}</option>
-            ))}
-          </select>
-        </label>
+        <Select
+          label="Is exactly"
+          value={value}
+          values={['', ...SOURCES]}
+          nameOf={(source) => source || '–'}
+          onChange={setValue}
+        />
       ) : (
         <label className="field">
           <span>Is exactly</span>

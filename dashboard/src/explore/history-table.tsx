@@ -1,10 +1,10 @@
-import { Link } from 'react-router';
-import { EventJson, EventWhat } from '../events/event-parts';
 import { EventTypeLabel } from '../events/event-type-label';
+import { EventWhat } from '../events/event-what';
 import { type Column, DataTable } from '../ui/data-table';
 import { formatDuration } from '../ui/format';
+import { Json } from '../ui/json';
 import { Moment } from '../ui/moment';
-import { sessionPath } from './history';
+import { SessionLink } from './session-link';
 import type { ListedEvent, Subject } from './use-event-history';
 
 interface Props {
@@ -24,7 +24,7 @@ export function HistoryTable({ subject, events, sort, onSort }: Props) {
       rows={events}
       rowKey={(event) => event.event_id}
       empty="No events on these days. They may lie on other days, or were never sent."
-      details={(event) => <EventJson event={event} />}
+      details={(event) => <Json value={event} />}
       sort={sort}
       onSort={onSort}
     />
@@ -63,13 +63,5 @@ const COLUMNS_OF_USER: Column<ListedEvent>[] = [
   TYPE,
   WHAT,
   APP,
-  {
-    key: 'session',
-    header: 'Session',
-    cell: ({ session_id, timestamp }) => (
-      <Link className="mono" to={sessionPath(session_id, { first: timestamp, last: timestamp })}>
-        {session_id}
-      </Link>
-    ),
-  },
+  { key: 'session', header: 'Session', cell: (event) => <SessionLink event={event} /> },
 ];

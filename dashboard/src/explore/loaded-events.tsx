@@ -1,4 +1,4 @@
-import { downloadCsv } from '../ui/csv';
+import { CsvButton } from '../ui/csv-button';
 import { formatNumber } from '../ui/format';
 import { Moment } from '../ui/moment';
 import { HistoryTable } from './history-table';
@@ -20,15 +20,7 @@ export function LoadedEvents({ query, events, ...table }: Props) {
     <section className="card stack" aria-labelledby="loaded-events">
       <div className="row spread">
         <h2 id="loaded-events">Events</h2>
-        <button
-          type="button"
-          className="button"
-          aria-label="CSV of the events"
-          disabled={events.length === 0}
-          onClick={() => downloadCsv('events.csv', events)}
-        >
-          CSV
-        </button>
+        <CsvButton of="the events" name="events" rows={events} />
       </div>
       {query.hasNextPage && <Older query={query} count={events.length} />}
       <HistoryTable events={events} {...table} />

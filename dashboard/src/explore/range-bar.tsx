@@ -1,5 +1,7 @@
-import { DayField } from './day-field';
-import { type Days, RANGE_LABELS, RANGES, type Range, visitorZone } from './days';
+import { DayField } from '../ui/day-field';
+import type { Days } from '../ui/days';
+import { Select } from '../ui/select';
+import { RANGE_LABELS, RANGES, type Range, visitorZone } from './days';
 import type { ExploreState, SetExplore } from './selection';
 
 /** Which days, and in which zone they begin. */
@@ -7,32 +9,24 @@ export function RangeBar({ state, days, set }: { state: ExploreState; days: Days
   const chooseDays = (changes: Partial<Days>) =>
     set({ range: 'custom', ...days, ...changes }, { replace: state.range === 'custom' });
   const chooseRange = (range: Range) => set(range === 'custom' ? { range, ...days } : { range, from: '', to: '' });
-  const zones = [...new Set([visitorZone(), 'UTC'])];
+  const zone = visitorZone();
   return (
     <div className="explore-bar">
-      <label className="field">
-        <span>Days</span>
-        <select value={state.range} onChange={(event) => chooseRange(event.target.value as Range)}>
-          {RANGES.map((range) => (
-            <option key={range} value={range}>
-              {RANGE_LABELS[range]}
-            </option>
-          ))}
-        </select>
-      </label>
+      <Select
+        label="Days"
+        value={state.range}
+        values={RANGES}
+        nameOf={(range) => RANGE_LABELS[range]}
+        onChange={chooseRange}
+      />
       <DayField label="From" value={days.from} onChange={(from) => chooseDays({ from })} />
       <DayField label="To" value={days.to} onChange={(to) => chooseDays({ to })} />
-      <label className="field">
-        <span>Time zone of the days</span>
-        <select
-          value={state.tz === 'UTC' ? 'UTC' : zones[0]}
-          onChange={(event) => set({ tz: event.target.value === zones[0] ? 'local' : 'UTC' })}
-        >
-          {zones.map((zone) => (
-            <option key={zone}>{zone}</option>
-          ))}
-        </select>
-      </label>
+      <Select
+        label="Time zone of the days"
+        value={state.tz === 'UTC' ? 'UTC' : zone}
+        values={[...new Set([zone, 'UTC'])]}
+        onChange={(chosen) => set({ tz: chosen === zone ? 'local' : 'UTC' })}
+      />
     </div>
   );
 }

@@ -1,12 +1,12 @@
-import { Link } from 'react-router';
-import { EventJson, EventWhat } from '../events/event-parts';
+import { EventWhat } from '../events/event-what';
 import { type Column, DataTable } from '../ui/data-table';
+import { Json } from '../ui/json';
 import { Moment } from '../ui/moment';
+import { Select } from '../ui/select';
 import { Block } from './block';
 import { FilterButton, type OnFilter } from './filter-button';
-import { sessionPath } from './history';
-import { RowsSelect } from './rows-select';
-import { daysOfSelection, type ExploreState, type Selection, type SetExplore } from './selection';
+import { daysOfSelection, type ExploreState, ROW_LIMITS, type Selection, type SetExplore } from './selection';
+import { SessionLink } from './session-link';
 import { type ErrorEvent, useErrors } from './use-questions';
 
 interface Props {
@@ -23,7 +23,7 @@ export function RecentErrors({ selection, limit, set }: Props) {
       title="Recent errors"
       query={query}
       csv={{ name: 'errors', days: daysOfSelection(selection) }}
-      tools={<RowsSelect value={limit} onChange={(errors) => set({ errors })} />}
+      tools={<Select label="Rows" isInline value={limit} values={ROW_LIMITS} onChange={(errors) => set({ errors })} />}
     >
       {({ results }) => (
         <DataTable
@@ -33,7 +33,7 @@ export function RecentErrors({ selection, limit, set }: Props) {
           rows={results}
           rowKey={(row) => row.event_id}
           empty="No errors. Good."
-          details={({ properties, metadata }) => <EventJson event={{ properties, metadata }} />}
+          details={({ properties, metadata }) => <Json value={{ properties, metadata }} />}
         />
       )}
     </Block>
@@ -49,14 +49,6 @@ function columns(onFilter: OnFilter): Column<ErrorEvent>[] {
       header: 'Source',
       cell: (row) => <FilterButton field="source" value={row.source} onFilter={onFilter} />,
     },
-    {
-      key: 'session',
-      header: 'Session',
-      cell: ({ session_id, timestamp }) => (
-        <Link className="mono" to={sessionPath(session_id, { first: timestamp, last: timestamp })}>
-          {session_id}
-        </Link>
-      ),
-    },
+    { key: 'session', header: 'Session', cell: (event) => <SessionLink event={event} /> },
   ];
 }

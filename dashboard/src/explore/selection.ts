@@ -2,8 +2,9 @@
 
 import type { operations } from '../api/schema';
 import { EVENT_TYPES } from '../events/event-types';
+import type { Days } from '../ui/days';
 import { choice, dayParameter, type SearchState, type SetSearchState, textParameter } from '../ui/use-search-state';
-import { type Days, dayIn, daysOf, RANGES, visitorZone } from './days';
+import { dayIn, daysOf, RANGES, visitorZone } from './days';
 
 export type Question = operations['V1QueryRunQuery']['parameters']['query'];
 export type Dimension = NonNullable<Question['by']>;

@@ -1,9 +1,10 @@
 import { useParams } from 'react-router';
 import { EventHistory } from './event-history';
+import { idOf } from './history';
 
 /** What happened in a session, in its order. */
 export default function SessionPage() {
-  const { sessionId = '' } = useParams();
+  const sessionId = idOf(useParams().sessionId);
   return (
     <EventHistory
       key={sessionId}

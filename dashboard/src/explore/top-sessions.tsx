@@ -2,11 +2,11 @@ import { Link } from 'react-router';
 import { type Column, DataTable } from '../ui/data-table';
 import { formatDuration, formatNumber } from '../ui/format';
 import { Moment } from '../ui/moment';
+import { Select } from '../ui/select';
 import { Block } from './block';
 import { FilterButton, type OnFilter } from './filter-button';
 import { sessionPath, userPath } from './history';
-import { RowsSelect } from './rows-select';
-import { daysOfSelection, type ExploreState, type Selection, type SetExplore } from './selection';
+import { daysOfSelection, type ExploreState, ROW_LIMITS, type Selection, type SetExplore } from './selection';
 import { type TopSession, useTopSessions } from './use-questions';
 
 interface Props {
@@ -24,7 +24,9 @@ export function TopSessions({ selection, limit, sort, set }: Props) {
       title="Top sessions"
       query={query}
       csv={{ name: 'top-sessions', days: daysOfSelection(selection) }}
-      tools={<RowsSelect value={limit} onChange={(sessions) => set({ sessions })} />}
+      tools={
+        <Select label="Rows" isInline value={limit} values={ROW_LIMITS} onChange={(sessions) => set({ sessions })} />
+      }
     >
       {({ results }) => (
         <DataTable

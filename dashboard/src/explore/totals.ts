@@ -3,7 +3,7 @@
 import { formatPercent } from '../ui/format';
 import type { EventCount, Uniques } from './use-questions';
 
-export interface Totals {
+interface Totals {
   events: number;
   errors: number;
   /** Of all events, in percent; undefined without events. */

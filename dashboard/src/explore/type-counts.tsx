@@ -1,9 +1,9 @@
 import { EventTypeLabel } from '../events/event-type-label';
 import { lookOf } from '../events/event-types';
 import { BarList } from '../ui/chart/bar-list';
+import type { Days } from '../ui/days';
 import { formatPercent } from '../ui/format';
 import { Block } from './block';
-import type { Days } from './days';
 import { FilterButton, type OnFilter } from './filter-button';
 import { totalsOf } from './totals';
 import type { Asked, EventCount } from './use-questions';

@@ -26,7 +26,7 @@ export function UniquesOverTime({ selection }: { selection: Selection }) {
     <Block
       title="Sessions and users a day"
       query={query}
-      csv={{ name: 'uniques-by-day', days, rows: (results) => flatRows(rowsOf(results)) }}
+      csv={{ name: 'uniques-by-day', days, shape: (results) => flatRows(rowsOf(results)) }}
     >
       {({ results }) => (
         <Lines

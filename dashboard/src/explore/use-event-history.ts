@@ -2,7 +2,7 @@ import { keepPreviousData, useInfiniteQuery } from '@tanstack/react-query';
 import { take } from '../api/client';
 import type { components } from '../api/schema';
 import { useApi } from '../api/use-api';
-import type { Days } from './days';
+import { type Days, utcDay } from '../ui/days';
 
 export type ListedEvent = components['schemas']['ListedEvent'];
 /** Whose events. */
@@ -32,5 +32,5 @@ export function useEventHistory(subject: Subject, { from, to }: Days) {
 
 /** Whether events may still come. */
 function isOpen(to: string): boolean {
-  return !to || to >= new Date().toISOString().slice(0, 10);
+  return !to || to >= utcDay(Date.now());
 }

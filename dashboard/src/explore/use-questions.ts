@@ -10,7 +10,7 @@ import { type Dimension, isRunning, type Question, type Selection } from './sele
 
 type Schemas = components['schemas'];
 export type EventCount = Schemas['EventCount'];
-export type Bucket = Schemas['Bucket'];
+type Bucket = Schemas['Bucket'];
 export type TopSession = Schemas['TopSession'];
 export type ErrorEvent = Schemas['ErrorEvent'];
 export type Uniques = Schemas['Uniques'];

@@ -6,7 +6,7 @@ import { useEventTail } from './use-event-tail';
 
 /** Events as they come; they can be held to be read. */
 export function EventTail({ filter }: { filter: TailFilter }) {
-  const { query, isPolling, hasGap } = useEventTail(filter);
+  const { query, events, isPolling, hasGap } = useEventTail(filter);
   const [held, setHeld] = useState<readonly TailEvent[] | null>(null);
   return (
     <>
@@ -15,21 +15,22 @@ export function EventTail({ filter }: { filter: TailFilter }) {
           type="button"
           className="button"
           aria-pressed={held !== null}
-          disabled={!query.data}
-          onClick={() => setHeld(held ? null : (query.data ?? null))}
+          disabled={events.length === 0}
+          onClick={() => setHeld(held ? null : events)}
         >
           {held ? 'Resume' : 'Pause'}
         </button>
         <span className="muted" role="status">
-          {held ? `Paused. ${newer(query.data ?? [], held)}` : ''}
+          {held ? `Paused. ${newer(events, held)}` : ''}
         </span>
         {!held && <span className="muted">{isPolling ? 'New events every 2 seconds.' : ''}</span>}
         {hasGap && (
           <span className="muted">Some events are not shown: they came too fast, or while you were away.</span>
         )}
       </div>
-      <QueryView query={query} what="events">
-        {(events) => <TailTable events={held ?? events} />}
+      {events.length > 0 && <TailTable events={held ?? events} />}
+      <QueryView query={query} what={events.length > 0 ? 'older events' : 'events'}>
+        {() => events.length === 0 && <TailTable events={events} />}
       </QueryView>
     </>
   );

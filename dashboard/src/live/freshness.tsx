@@ -1,3 +1,4 @@
+import { Badge } from '../ui/badge';
 import { formatDuration } from '../ui/format';
 import { useNow } from '../ui/use-now';
 import type { Live } from './use-realtime';
@@ -13,14 +14,14 @@ export function Freshness({ live }: { live: Live }) {
   if (!data) return null;
   if (silentMs > STALE_MS || (live.isPolling && error)) {
     return (
-      <span className="badge badge-bad" role="status">
-        Stale: nothing heard for {formatDuration(Math.max(1, Math.round(silentMs / 1000)))}
+      <span role="status">
+        <Badge tone="bad">Stale: nothing heard for {formatDuration(Math.max(1, Math.round(silentMs / 1000)))}</Badge>
       </span>
     );
   }
   return (
-    <span className="badge badge-good" role="status">
-      {live.isPolling ? 'Live, every 2 seconds' : 'Live'}
+    <span role="status">
+      <Badge tone="good">{live.isPolling ? 'Live, every 2 seconds' : 'Live'}</Badge>
     </span>
   );
 }

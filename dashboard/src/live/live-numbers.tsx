@@ -4,11 +4,10 @@ import { timeLabel } from '../ui/chart/series';
 import { StackedBars } from '../ui/chart/stacked-bars';
 import { useNow } from '../ui/use-now';
 import { LiveCards } from './live-cards';
-import { minuteRows, type Realtime } from './realtime';
+import { minuteRows, type Realtime, startOfMinute } from './realtime';
 
 const SERIES = seriesOfTypes();
 const formatTime = timeLabel('minute');
-const MINUTE_MS = 60_000;
 
 /** Drawn anew when there is something new, not with each second. */
 const Chart = memo(StackedBars);
@@ -17,7 +16,7 @@ const Chart = memo(StackedBars);
 export function LiveNumbers({ snapshot, receivedAt }: { snapshot: Realtime; receivedAt: number }) {
   // The visitor's clock may be wrong: only what it counts since the answer is used.
   const now = Math.max(useNow(), receivedAt) - receivedAt + Date.parse(snapshot.as_of);
-  const minute = Math.floor(now / MINUTE_MS) * MINUTE_MS;
+  const minute = startOfMinute(now);
   const rows = useMemo(() => minuteRows(snapshot, minute), [snapshot, minute]);
   return (
     <>

@@ -8,7 +8,7 @@ import type { Realtime } from './realtime';
 import type { TailEvent } from './tail';
 
 // Drawing takes long here, and shows nothing: the same numbers are in the table.
-vi.mock('../ui/chart/stacked-bars-plot', () => ({ default: () => null }));
+vi.mock('../ui/chart/bars-plot', () => ({ default: () => null }));
 
 const NUMBERS = 'GET /v1/realtime/stream';
 const EVENTS = 'GET /v1/events/stream';
@@ -175,6 +175,29 @@ test('events come on top of those there were, with all that is known about them'
   expect(screen.getByText(/"event_id": "second"/)).toBeVisible();
 });
 
+test('what comes is shown while the events before it are on their way, or cannot be had', async () => {
+  let answer: (listed: Response) => void = () => {};
+  server.answers['GET /v1/events'] = () => new Promise((resolve) => (answer = resolve));
+  const { user } = await show();
+  await events.push(event('second'));
+  await settle(300);
+  expect(pages()).toEqual(['/second']);
+  expect(screen.getByText('Loading older events …')).toBeVisible();
+
+  answer(problem(400, 'unfit', 'The lake cannot be read.'));
+  await settle(100);
+  await events.push(event('third'));
+  await settle(300);
+  expect(pages()).toEqual(['/third', '/second']);
+  expect(screen.getByRole('alert')).toHaveTextContent('The lake cannot be read.');
+
+  server.answers['GET /v1/events'] = { events: [event('first', { received_at: '2026-03-09T11:00:00Z' })] };
+  await user.click(screen.getByRole('button', { name: 'Try again' }));
+  await settle(100);
+  expect(pages()).toEqual(['/third', '/second', '/first']);
+  expect(screen.queryByRole('alert')).toBeNull();
+});
+
 test('paused rows stay, and what comes is counted', async () => {
   const { user } = await show();
   await user.click(screen.getByRole('button', { name: 'Pause' }));
@@ -196,7 +219,7 @@ test('filters go to the server and into the address; text is looked for here', a
   await settle(100);
   expect(router.state.location.search).toBe('?app=shop&type=error&text=boom');
   expect(server.query(EVENTS)).toEqual({ app: 'shop', event_type: 'error' });
-  expect(server.query('GET /v1/events')).toEqual({ limit: '50', event_type: 'error' });
+  expect(server.query('GET /v1/events')).toEqual({ limit: '500', event_type: 'error' });
   expect(screen.getByText(/No events that match/)).toBeVisible();
   await events.push(event('quiet', { event_type: 'error' }));
   await events.push(event('loud', { event_type: 'error', properties: { page: '/loud', message: 'Boom!' } }));

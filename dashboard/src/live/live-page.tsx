@@ -1,5 +1,6 @@
 import { EVENT_TYPES } from '../events/event-types';
 import { QueryView } from '../ui/query-view';
+import { Select } from '../ui/select';
 import { choice, textParameter, useSearchState } from '../ui/use-search-state';
 import { EventTail } from './event-tail';
 import { Freshness } from './freshness';
@@ -29,25 +30,19 @@ export function LivePage() {
           <h1>Live</h1>
           <Freshness live={live} />
         </div>
-        <label className="row">
-          <span className="muted">Last</span>
-          <select
-            className="live-minutes"
-            value={minutes}
-            onChange={(event) => set({ minutes: Number(event.target.value) as typeof minutes })}
-          >
-            {MINUTES.map((count) => (
-              <option key={count} value={count}>
-                {count} minutes
-              </option>
-            ))}
-          </select>
-        </label>
+        <Select
+          label="Last"
+          isInline
+          value={minutes}
+          values={MINUTES}
+          nameOf={(count) => `${count} minutes`}
+          onChange={(minutes) => set({ minutes })}
+        />
       </div>
       <QueryView query={live.query} what="live numbers">
         {(snapshot) => <LiveNumbers key={minutes} snapshot={snapshot} receivedAt={live.query.dataUpdatedAt} />}
       </QueryView>
-      <section className="card stack tail" aria-labelledby="newest">
+      <section className="card stack long-table" aria-labelledby="newest">
         <h2 id="newest">Events as they come</h2>
         <TailFilters filter={filter} onChange={set} />
         <EventTail key={JSON.stringify(filter)} filter={filter} />

@@ -7,6 +7,11 @@ export type Realtime = components['schemas']['Realtime'];
 
 const MINUTE_MS = 60_000;
 
+/** The minute that a moment is in, by its first millisecond. */
+export function startOfMinute(moment: number): number {
+  return Math.floor(moment / MINUTE_MS) * MINUTE_MS;
+}
+
 /** A row for each minute of the lookback up to `now`, also for those without events. */
 export function minuteRows({ timeline, lookback_minutes }: Realtime, now: number): TimeRow[] {
   const counts = new Map(timeline.map((counted) => [minuteOf(counted), valuesOf(counted)]));
@@ -47,8 +52,4 @@ function valuesOf({ minute: _, ...values }: Counted): Record<string, number> {
 
 function totalOf(counted: Counted): number {
   return Object.values(valuesOf(counted)).reduce((sum, count) => sum + count, 0);
-}
-
-function startOfMinute(moment: number): number {
-  return Math.floor(moment / MINUTE_MS) * MINUTE_MS;
 }

@@ -1,4 +1,4 @@
-import { EVENT_TYPES, lookOf } from '../events/event-types';
+import { EventTypeSelect } from '../events/event-type-select';
 import { SearchField } from '../ui/search-field';
 import type { TailFilter } from './tail';
 
@@ -19,17 +19,7 @@ export function TailFilters({ filter, onChange }: Props) {
   );
   return (
     <search className="tail-filters" aria-label="Filters of the events">
-      <label className="field">
-        <span>Type</span>
-        <select value={filter.type} onChange={(event) => onChange({ type: event.target.value as TailFilter['type'] })}>
-          <option value="">All</option>
-          {EVENT_TYPES.map((type) => (
-            <option key={type} value={type}>
-              {lookOf(type).label}
-            </option>
-          ))}
-        </select>
-      </label>
+      <EventTypeSelect value={filter.type} onChange={(type) => onChange({ type })} />
       {field('app', 'App')}
       {field('session', 'Session')}
       {field('user', 'User')}

@@ -1,7 +1,9 @@
 import { Link } from 'react-router';
-import { EventJson, EventWhat } from '../events/event-parts';
 import { EventTypeLabel } from '../events/event-type-label';
+import { EventWhat } from '../events/event-what';
+import { sessionPath } from '../explore/history';
 import { type Column, DataTable } from '../ui/data-table';
+import { Json } from '../ui/json';
 import { Moment } from '../ui/moment';
 import type { TailEvent } from './tail';
 
@@ -14,7 +16,7 @@ const COLUMNS: Column<TailEvent>[] = [
     key: 'session',
     header: 'Session',
     cell: (event) => (
-      <Link className="mono" to={`/explore/sessions/${encodeURIComponent(event.session_id)}`}>
+      <Link className="mono" to={sessionPath(event.session_id)}>
         {event.session_id.slice(0, 12)}
       </Link>
     ),
@@ -32,7 +34,7 @@ export function TailTable({ events }: { events: readonly TailEvent[] }) {
       rows={events}
       rowKey={(event) => event.event_id}
       empty="No events that match. New ones appear here by themselves."
-      details={(event) => <EventJson event={event} />}
+      details={(event) => <Json value={event} />}
     />
   );
 }

@@ -4,7 +4,7 @@ import { arrived, type Realtime, recentRate } from './realtime';
 const WINDOW_SECONDS = 10;
 const WINDOW_MS = WINDOW_SECONDS * 1000;
 
-export interface EventRate {
+interface EventRate {
   perSecond: number;
   detail: string;
 }

@@ -1,17 +1,21 @@
 import { type UseQueryResult, useQuery, useQueryClient } from '@tanstack/react-query';
-import { useEffect, useRef, useState } from 'react';
+import { useEffect, useMemo, useRef, useState } from 'react';
 import { take } from '../api/client';
 import { useApi } from '../api/use-api';
 import { useFollow } from '../api/use-follow';
 import { MOST_ROWS, matches, merge, type TailEvent, type TailFilter } from './tail';
 
 const FIRST_ROWS = 50;
+/** The server lists events of any app and text: among so many those that are wanted are looked for. */
+const SEARCHED_ROWS = 500;
 const POLL_MS = 2_000;
 /** Events that come within this time are shown at once: a screen needs no more. */
 const GATHER_MS = 250;
 
-export interface Tail {
+interface Tail {
+  /** The events that there were; those that come are shown without them too. */
   query: UseQueryResult<TailEvent[]>;
+  events: readonly TailEvent[];
   isPolling: boolean;
   /** Some events were left out: they came too fast, or while the page could not be seen. */
   hasGap: boolean;
@@ -22,14 +26,15 @@ export function useEventTail(filter: TailFilter): Tail {
   const api = useApi();
   const queries = useQueryClient();
   const [hasGap, setHasGap] = useState(false);
+  const [streamed, setStreamed] = useState<readonly TailEvent[]>([]);
   const queryKey = ['tail', filter];
-  const add = (events: readonly TailEvent[]) =>
+  const add = (known: readonly TailEvent[], events: readonly TailEvent[]) =>
     merge(
-      queries.getQueryData<TailEvent[]>(queryKey) ?? [],
+      known,
       events.filter((event) => matches(event, filter)),
     );
 
-  const gather = useGathered((events) => queries.setQueryData(queryKey, add(events)));
+  const gather = useGathered((events) => setStreamed((known) => add(known, events)));
   const { state } = useFollow(
     `/v1/events/stream?${streamQuery(filter)}`,
     ({ event, data }) => (event === 'left_out' ? setHasGap(true) : gather(JSON.parse(data ?? ''))),
@@ -41,12 +46,13 @@ export function useEventTail(filter: TailFilter): Tail {
     queryKey,
     queryFn: async ({ signal }) => {
       const page = await take(api.GET('/v1/events', { params: { query: listQuery(filter) }, signal }));
-      return add(page.events);
+      return add(queries.getQueryData<TailEvent[]>(queryKey) ?? [], page.events);
     },
     refetchInterval: isPolling && POLL_MS,
     gcTime: 0,
   });
-  return { query, isPolling, hasGap };
+  const events = useMemo(() => merge(query.data ?? [], streamed), [query.data, streamed]);
+  return { query, events, isPolling, hasGap };
 }
 
 /** Collects events for a moment, and no more of them than are ever shown. */
@@ -64,9 +70,9 @@ function useGathered(onEvents: (events: readonly TailEvent[]) => void): (event: 
   };
 }
 
-function listQuery({ type, session, user }: TailFilter) {
+function listQuery({ type, app, session, user, text }: TailFilter) {
   return {
-    limit: FIRST_ROWS,
+    limit: app || text ? SEARCHED_ROWS : FIRST_ROWS,
     event_type: type || undefined,
     session_id: session || undefined,
     user_id: user || undefined,

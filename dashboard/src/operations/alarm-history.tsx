@@ -1,3 +1,4 @@
+import { Badge } from '../ui/badge';
 import { type Column, DataTable } from '../ui/data-table';
 import { formatDuration } from '../ui/format';
 import { Moment } from '../ui/moment';
@@ -39,8 +40,8 @@ function rangFor({ raised_at, cleared_at }: Episode): string {
 
 /** What the batch layer, which knows more, has said of it. */
 function Judged({ episode: { late, judged } }: { episode: Episode }) {
-  if (late) return <span className="badge badge-warning">raised late</span>;
-  if (judged === 'withdrawn') return <span className="badge badge-good">withdrawn</span>;
-  if (judged === 'confirmed') return <span className="badge badge-bad">confirmed</span>;
+  if (late) return <Badge tone="warning">raised late</Badge>;
+  if (judged === 'withdrawn') return <Badge tone="good">withdrawn</Badge>;
+  if (judged === 'confirmed') return <Badge tone="bad">confirmed</Badge>;
   return <span className="muted">–</span>;
 }

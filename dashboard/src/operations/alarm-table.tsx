@@ -1,5 +1,6 @@
 import { Link } from 'react-router';
 import { Ago } from '../ui/ago';
+import { Badge } from '../ui/badge';
 import { type Column, DataTable } from '../ui/data-table';
 import {
   type Alarm,
@@ -11,15 +12,11 @@ import {
   thresholdInWords,
   worstFirst,
 } from './alarms';
+import { toneOf } from './health';
 import { Prose } from './prose';
 import './operations-table.css';
 
-const BADGES: Record<Standing, { tone: string; word: string }> = {
-  ringing: { tone: 'badge-bad', word: 'Rings' },
-  near: { tone: 'badge-warning', word: 'Near' },
-  calm: { tone: 'badge-good', word: 'Calm' },
-  unknown: { tone: 'muted', word: 'Not known' },
-};
+const WORDS: Record<Standing, string> = { ringing: 'Rings', near: 'Near', calm: 'Calm', unknown: 'Not known' };
 
 /** Where in the dashboard something can be done about it. */
 const PLACES: Partial<Record<AlarmName, { to: string; title: string }>> = {
@@ -30,7 +27,7 @@ const PLACES: Partial<Record<AlarmName, { to: string; title: string }>> = {
 };
 
 const COLUMNS: Column<Alarm>[] = [
-  { key: 'state', header: 'State', cell: (alarm) => <State standing={standing(alarm)} /> },
+  { key: 'state', header: 'State', cell: (alarm) => <Badge tone={toneOf(alarm)}>{WORDS[standing(alarm)]}</Badge> },
   {
     key: 'alarm',
     header: 'Alarm',
@@ -77,11 +74,6 @@ export function AlarmTable({ alarms }: { alarms: readonly Alarm[] }) {
       rowKey={(alarm) => alarm.name}
     />
   );
-}
-
-function State({ standing }: { standing: Standing }) {
-  const { tone, word } = BADGES[standing];
-  return <span className={`badge ${tone}`}>{word}</span>;
 }
 
 function Place({ alarm: { name, state } }: { alarm: Alarm }) {

@@ -1,4 +1,5 @@
 import { QueryView } from '../ui/query-view';
+import { Select } from '../ui/select';
 import { textParameter, useSearchState } from '../ui/use-search-state';
 import { AlarmHistory } from './alarm-history';
 import { AlarmTable } from './alarm-table';
@@ -23,17 +24,13 @@ export default function AlarmsView() {
             <section className="card stack" aria-labelledby="alarm-history">
               <div className="row spread">
                 <h2 id="alarm-history">When they rang</h2>
-                <label className="field">
-                  <span>Alarm</span>
-                  <select value={alarm} onChange={(event) => set({ alarm: event.target.value })}>
-                    <option value="">All</option>
-                    {known.alarms.map(({ name }) => (
-                      <option key={name} value={name}>
-                        {nameInWords(name)}
-                      </option>
-                    ))}
-                  </select>
-                </label>
+                <Select
+                  label="Alarm"
+                  value={alarm}
+                  values={['', ...known.alarms.map(({ name }) => name)]}
+                  nameOf={(name) => (name ? nameInWords(name) : 'All')}
+                  onChange={(alarm) => set({ alarm })}
+                />
               </div>
               <AlarmHistory
                 episodes={known.history.filter((episode) => !alarm || episode.alarm === alarm)}

@@ -30,7 +30,7 @@ export function worstFirst(alarms: readonly Alarm[]): Alarm[] {
 }
 
 /** `Dead letters`. */
-export function nameInWords(name: AlarmName): string {
+export function nameInWords(name: string): string {
   const words = name.replaceAll('_', ' ');
   return words.charAt(0).toUpperCase() + words.slice(1);
 }

@@ -1,5 +1,6 @@
 import type { UseQueryResult } from '@tanstack/react-query';
 import { Link } from 'react-router';
+import { Badge } from '../ui/badge';
 import { Loading } from '../ui/states';
 import type { Alarm } from './alarms';
 import { type Finding, findings } from './health';
@@ -31,7 +32,7 @@ function Findings({ found }: { found: Finding[] }) {
       <ul className="health-findings">
         {found.map(({ key, tone, sentence }) => (
           <li key={key}>
-            <span className={`badge badge-${tone}`}>{tone === 'bad' ? 'Bad' : 'Watch'}</span> {sentence}
+            <Badge tone={tone}>{tone === 'bad' ? 'Bad' : 'Watch'}</Badge> {sentence}
           </li>
         ))}
       </ul>

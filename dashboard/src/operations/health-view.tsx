@@ -1,4 +1,5 @@
 import { QueryView } from '../ui/query-view';
+import { Select } from '../ui/select';
 import { choice, useSearchState } from '../ui/use-search-state';
 import { HealthCharts } from './health-charts';
 import { HealthSummary } from './health-summary';
@@ -28,16 +29,14 @@ export default function HealthView() {
       </QueryView>
       <div className="row spread">
         <h2>Over time</h2>
-        <label className="field health-range">
-          <span>Last</span>
-          <select value={hours} onChange={(event) => set({ hours: Number(event.target.value) as typeof hours })}>
-            {HOURS.map((count) => (
-              <option key={count} value={count}>
-                {RANGES[count]}
-              </option>
-            ))}
-          </select>
-        </label>
+        <Select
+          label="Last"
+          isInline
+          value={hours}
+          values={HOURS}
+          nameOf={(count) => RANGES[count]}
+          onChange={(hours) => set({ hours })}
+        />
       </div>
       <QueryView query={history} what="the history">
         {(series) => <HealthCharts history={series} />}

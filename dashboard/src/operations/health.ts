@@ -1,12 +1,12 @@
 /** What is read out of the health of the system. */
 
 import type { components } from '../api/schema';
+import type { Tone } from '../ui/badge';
 import type { Series, TimeRow } from '../ui/chart/series';
 import { type Alarm, type AlarmName, inWords, nameInWords, standing, thresholdInWords, worstFirst } from './alarms';
 import type { Reason } from './use-readiness';
 
 export type HealthSeries = components['schemas']['HealthSeries'];
-export type Tone = 'good' | 'warning' | 'bad';
 
 /** Something that is not, or may soon not be, in order. */
 export interface Finding {

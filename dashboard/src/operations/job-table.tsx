@@ -83,7 +83,7 @@ function Result({ job: { last_run } }: { job: JobState }) {
 
 function Actions({ job: { name, what }, onOpen }: { job: JobState; onOpen: Props['onOpen'] }) {
   const runJob = useRunJob();
-  const run = async () => onOpen(name, (await runJob.mutateAsync(name)).id);
+  const run = async () => onOpen(name, (await runJob.mutateAsync({ name })).id);
   return (
     <div className="row actions">
       {!COMMANDS[name] && (

@@ -1,8 +1,9 @@
 import type { ReactNode } from 'react';
+import { Badge, type Tone } from '../ui/badge';
 import { formatBytes, formatNumber } from '../ui/format';
 import { StatCard, StatCards } from '../ui/stat-card';
 import { type Alarm, type AlarmName, inWords, thresholdInWords } from './alarms';
-import { type HealthSeries, newest, type Tone, toneOf, worstTone } from './health';
+import { type HealthSeries, newest, toneOf, worstTone } from './health';
 import type { Reason } from './use-readiness';
 
 interface Props {
@@ -51,7 +52,7 @@ function Layer({ name, tone, children }: { name: string; tone: Tone; children: R
   return (
     <div className="stack health-layer">
       <h3 className="row">
-        {name} <span className={`badge badge-${tone}`}>{WORDS[tone]}</span>
+        {name} <Badge tone={tone}>{WORDS[tone]}</Badge>
       </h3>
       <StatCards label={name}>{children}</StatCards>
     </div>

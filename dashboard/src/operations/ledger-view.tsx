@@ -1,3 +1,4 @@
+import { Badge } from '../ui/badge';
 import { formatNumber } from '../ui/format';
 import { Moment } from '../ui/moment';
 import { QueryView } from '../ui/query-view';
@@ -46,7 +47,7 @@ function Verdict({ report }: { report: LedgerReport }) {
   if (report.ok) {
     return (
       <p className="operations-about">
-        <span className="badge badge-good">It adds up</span>
+        <Badge tone="good">It adds up</Badge>
       </p>
     );
   }

@@ -1,4 +1,5 @@
 import { QueryView } from '../ui/query-view';
+import { Select } from '../ui/select';
 import { LetterTable } from './letter-table';
 import { CONSUMERS, type Consumer, type Redriven } from './letters';
 import { useDeadLetters } from './use-dead-letters';
@@ -28,20 +29,13 @@ export function LetterSection({ filter: { consumer, fingerprint }, onFilter, onO
               Those of all faults
             </button>
           )}
-          <label className="field">
-            <span>Layer</span>
-            <select
-              value={consumer}
-              onChange={(event) => onFilter({ consumer: event.target.value as typeof consumer })}
-            >
-              <option value="">All</option>
-              {Object.entries(CONSUMERS).map(([name, title]) => (
-                <option key={name} value={name}>
-                  {title}
-                </option>
-              ))}
-            </select>
-          </label>
+          <Select
+            label="Layer"
+            value={consumer}
+            values={['', 'speed', 'lake']}
+            nameOf={(name) => (name ? CONSUMERS[name] : 'All')}
+            onChange={(consumer) => onFilter({ consumer })}
+          />
         </div>
       </div>
       <QueryView query={query} what="letters">

@@ -4,7 +4,9 @@ import { FollowedRun } from './followed-run';
 import { hasEnded } from './runs';
 import { useJobRun } from './use-job-run';
 import { RECONCILIATION } from './use-reconciliation';
-import { RECONCILE } from './use-start-reconciliation';
+
+/** The job that compares, and repairs when asked to. */
+export const RECONCILE = 'reconcile';
 
 /** A run that somebody asked for; when it has ended the reports are asked for again. */
 export function ReconcileRun({ id, onDismiss }: { id: string; onDismiss: () => void }) {
@@ -15,7 +17,7 @@ export function ReconcileRun({ id, onDismiss }: { id: string; onDismiss: () => v
     if (isOver) void queries.invalidateQueries({ queryKey: [RECONCILIATION] });
   }, [isOver, queries]);
   return (
-    <div className="reconcile-run">
+    <div className="row spread reconcile-run">
       <FollowedRun name={RECONCILE} runId={id} />
       <button type="button" className="button" onClick={onDismiss}>
         Dismiss

@@ -1,3 +1,4 @@
+import { Badge, type Tone } from '../ui/badge';
 import { type Column, DataTable } from '../ui/data-table';
 import { formatNumber } from '../ui/format';
 import { Moment } from '../ui/moment';
@@ -5,7 +6,7 @@ import { Empty } from '../ui/states';
 import { ReportDetails } from './report-details';
 import type { Report } from './use-reconciliation';
 
-const STATUS: Record<Report['status'], { label: string; tone: string }> = {
+const STATUS: Record<Report['status'], { label: string; tone: Tone }> = {
   ok: { label: 'Agreed', tone: 'good' },
   repaired: { label: 'Repaired', tone: 'warning' },
   diverged: { label: 'Differs', tone: 'bad' },
@@ -50,7 +51,7 @@ export function ReportTable({ reports }: { reports: readonly Report[] }) {
 
 function Status({ report }: { report: Report }) {
   const { label, tone } = STATUS[report.status];
-  return <span className={`badge badge-${tone}`}>{label}</span>;
+  return <Badge tone={tone}>{label}</Badge>;
 }
 
 function sentenceOf({ found, left }: Report): string {

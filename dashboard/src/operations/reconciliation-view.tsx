@@ -1,11 +1,12 @@
 import { ConfirmButton } from '../ui/confirm-button';
 import { QueryView } from '../ui/query-view';
+import { Select } from '../ui/select';
 import { Failed } from '../ui/states';
 import { choice, textParameter, useSearchState } from '../ui/use-search-state';
-import { ReconcileRun } from './reconcile-run';
+import { RECONCILE, ReconcileRun } from './reconcile-run';
 import { NewestReport, ReportTable } from './reconciliation-reports';
 import { useReconciliation } from './use-reconciliation';
-import { useStartReconciliation } from './use-start-reconciliation';
+import { useRunJob } from './use-run-job';
 import './reconciliation-view.css';
 
 const LIMITS = [10, 50, 200] as const;
@@ -15,8 +16,8 @@ const PARAMETERS = { run: textParameter(), limit: choice(LIMITS, 10) };
 export default function ReconciliationView() {
   const [{ run, limit }, set] = useSearchState(PARAMETERS);
   const reports = useReconciliation(limit);
-  const compare = useStartReconciliation();
-  const repair = useStartReconciliation();
+  const compare = useRunJob();
+  const repair = useRunJob();
   const follow = ({ id }: { id: string }) => set({ run: id });
   return (
     <div className="stack">
@@ -27,7 +28,7 @@ export default function ReconciliationView() {
             type="button"
             className="button button-primary"
             disabled={compare.isPending}
-            onClick={() => compare.mutate({ repair: false }, { onSuccess: follow })}
+            onClick={() => compare.mutate({ name: RECONCILE, args: { repair: false } }, { onSuccess: follow })}
           >
             Compare now
           </button>
@@ -35,7 +36,7 @@ export default function ReconciliationView() {
             label="Repair"
             title="Repair what differs?"
             confirmLabel="Compare and repair"
-            action={async () => follow(await repair.mutateAsync({ repair: true }))}
+            action={async () => follow(await repair.mutateAsync({ name: RECONCILE, args: { repair: true } }))}
           >
             <p>
               Everything is read and compared. Where there are differences, silver is rebuilt from bronze, and the live
@@ -58,7 +59,7 @@ export default function ReconciliationView() {
             <section className="card stack" aria-labelledby="reports">
               <div className="row spread">
                 <h3 id="reports">All reports</h3>
-                <Limit value={limit} onChange={(limit) => set({ limit })} />
+                <Select label="Newest" isInline value={limit} values={LIMITS} onChange={(limit) => set({ limit })} />
               </div>
               <ReportTable reports={all} />
             </section>
@@ -66,20 +67,5 @@ export default function ReconciliationView() {
         )}
       </QueryView>
     </div>
-  );
-}
-
-type Limit = (typeof LIMITS)[number];
-
-function Limit({ value, onChange }: { value: Limit; onChange: (value: Limit) => void }) {
-  return (
-    <label className="field row">
-      <span>Newest</span>
-      <select value={value} onChange={(event) => onChange(Number(event.target.value) as Limit)}>
-        {LIMITS.map((count) => (
-          <option key={count}>{count}</option>
-        ))}
-      </select>
-    </label>
   );
 }

@@ -1,3 +1,4 @@
+import { Badge } from '../ui/badge';
 import { type Column, DataTable } from '../ui/data-table';
 import { formatNumber } from '../ui/format';
 import { Moment } from '../ui/moment';
@@ -102,7 +103,7 @@ function When({ minute, hour }: { minute?: string | null | undefined; hour?: str
 }
 
 function Repaired({ is }: { is: boolean }) {
-  return <span className={`badge badge-${is ? 'good' : 'bad'}`}>{is ? 'repaired' : 'open'}</span>;
+  return <Badge tone={is ? 'good' : 'bad'}>{is ? 'repaired' : 'open'}</Badge>;
 }
 
 function ofAll({ differences, files, ledger_gaps, found }: Report): string {

@@ -1,12 +1,13 @@
+import { Badge, type Tone } from '../ui/badge';
 import type { RunStatus } from './runs';
 
-const TONES: Record<RunStatus, string> = {
-  waiting: 'muted',
-  running: 'badge-warning',
-  done: 'badge-good',
-  failed: 'badge-bad',
+const TONES: Record<RunStatus, Tone | undefined> = {
+  waiting: undefined,
+  running: 'warning',
+  done: 'good',
+  failed: 'bad',
 };
 
 export function RunBadge({ status }: { status: RunStatus }) {
-  return <span className={`badge ${TONES[status]}`}>{status}</span>;
+  return <Badge tone={TONES[status]}>{status}</Badge>;
 }

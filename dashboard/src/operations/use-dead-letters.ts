@@ -6,7 +6,7 @@ import type { Consumer } from './letters';
 const POLL_MS = 5_000;
 const MOST_LETTERS = 100;
 
-export interface LetterFilter {
+interface LetterFilter {
   consumer?: Consumer;
   fingerprint?: string;
 }

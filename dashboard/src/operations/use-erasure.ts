@@ -2,11 +2,9 @@ import { useQuery } from '@tanstack/react-query';
 import { take } from '../api/client';
 import type { components } from '../api/schema';
 import { useApi } from '../api/use-api';
-import { hasEnded } from './runs';
+import { untilEnded } from './polling';
 
 export type Erasure = components['schemas']['Erasure'];
-
-const POLL_MS = 2_000;
 
 /** One erasure, asked for again and again until it is done or has failed. */
 export function useErasure(erasureId: string) {
@@ -15,6 +13,6 @@ export function useErasure(erasureId: string) {
     queryKey: ['erasures', erasureId],
     queryFn: ({ signal }) =>
       take(api.GET('/v1/erase/{erasure_id}', { params: { path: { erasure_id: erasureId } }, signal })),
-    refetchInterval: ({ state }) => state.data !== undefined && !hasEnded(state.data) && POLL_MS,
+    refetchInterval: untilEnded,
   });
 }

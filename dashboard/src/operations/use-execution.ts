@@ -1,9 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { take } from '../api/client';
 import { useApi } from '../api/use-api';
-import { hasEnded } from './runs';
-
-const POLL_MS = 1_000;
+import { untilEnded } from './polling';
 
 /** One execution of a workflow, asked for again and again until it has ended. */
 export function useExecution(id: string) {
@@ -11,6 +9,6 @@ export function useExecution(id: string) {
   return useQuery({
     queryKey: ['workflows', 'execution', id],
     queryFn: ({ signal }) => take(api.GET('/v1/workflows/{name}', { params: { path: { name: id } }, signal })),
-    refetchInterval: ({ state }) => (state.data && hasEnded(state.data) ? false : POLL_MS),
+    refetchInterval: untilEnded,
   });
 }

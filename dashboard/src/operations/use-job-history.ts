@@ -1,10 +1,8 @@
 import { useQuery } from '@tanstack/react-query';
 import { take } from '../api/client';
 import { useApi } from '../api/use-api';
-import { hasEnded } from './runs';
+import { paceOf } from './polling';
 
-const POLL_MS = 10_000;
-const FAST_MS = 1_000;
 export const MOST_RUNS = 50;
 
 /** The newest runs of a job, newest first. */
@@ -14,6 +12,6 @@ export function useJobHistory(name: string) {
     queryKey: ['jobs', name, 'history'],
     queryFn: ({ signal }) =>
       take(api.GET('/v1/jobs/{name}/history', { params: { path: { name }, query: { limit: MOST_RUNS } }, signal })),
-    refetchInterval: ({ state }) => (state.data?.runs.every(hasEnded) ? POLL_MS : FAST_MS),
+    refetchInterval: ({ state }) => paceOf(state.data?.runs),
   });
 }

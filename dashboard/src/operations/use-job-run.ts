@@ -1,9 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { take } from '../api/client';
 import { useApi } from '../api/use-api';
-import { hasEnded } from './runs';
-
-const POLL_MS = 1_000;
+import { untilEnded } from './polling';
 
 /** One run of a job, asked for again and again until it has ended. */
 export function useJobRun(name: string, runId: string) {
@@ -12,6 +10,6 @@ export function useJobRun(name: string, runId: string) {
     queryKey: ['jobs', name, 'runs', runId],
     queryFn: ({ signal }) =>
       take(api.GET('/v1/jobs/{name}/history/{run_id}', { params: { path: { name, run_id: runId } }, signal })),
-    refetchInterval: ({ state }) => (state.error || (state.data && hasEnded(state.data)) ? false : POLL_MS),
+    refetchInterval: untilEnded,
   });
 }

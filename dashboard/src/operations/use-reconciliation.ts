@@ -1,4 +1,4 @@
-import { useQuery } from '@tanstack/react-query';
+import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { take } from '../api/client';
 import type { components } from '../api/schema';
 import { useApi } from '../api/use-api';
@@ -16,6 +16,6 @@ export function useReconciliation(limit: number) {
     queryKey: [RECONCILIATION, limit],
     queryFn: async ({ signal }) =>
       (await take(api.GET('/v1/reconciliation', { params: { query: { limit } }, signal }))).reports,
-    placeholderData: (before) => before,
+    placeholderData: keepPreviousData,
   });
 }

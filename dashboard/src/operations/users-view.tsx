@@ -1,4 +1,5 @@
 import { useSession } from '../auth/use-session';
+import { Badge } from '../ui/badge';
 import type { Column } from '../ui/data-table';
 import { Moment } from '../ui/moment';
 import { AccessList, type OnSecret } from './access-list';
@@ -28,7 +29,7 @@ function columns(onSecret: OnSecret): Column<Listed>[] {
       sortBy: (user) => user.email,
       cell: (user) => (
         <>
-          {user.email} {user.isSelf && <span className="badge">you</span>}
+          {user.email} {user.isSelf && <Badge>you</Badge>}
         </>
       ),
     },

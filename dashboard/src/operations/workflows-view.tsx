@@ -1,12 +1,13 @@
 import { QueryView } from '../ui/query-view';
+import { Select } from '../ui/select';
 import { choice, textParameter, useSearchState } from '../ui/use-search-state';
 import { ExecutionDetail } from './execution-detail';
 import { ExecutionTable } from './execution-table';
 import { Opened } from './opened';
 import { useWorkflows } from './use-workflows';
 
-const STATUSES = ['waiting', 'running', 'done', 'failed'] as const;
-const PARAMETERS = { status: choice(['', ...STATUSES], ''), execution: textParameter() };
+const STATUSES = ['', 'waiting', 'running', 'done', 'failed'] as const;
+const PARAMETERS = { status: choice(STATUSES, ''), execution: textParameter() };
 
 /** Executions of workflows, and their steps. */
 export default function WorkflowsView() {
@@ -16,15 +17,13 @@ export default function WorkflowsView() {
     <div className="stack">
       <div className="row spread">
         <h2>Workflows</h2>
-        <label className="field">
-          <span>Status</span>
-          <select value={status} onChange={(event) => set({ status: event.target.value as typeof status })}>
-            <option value="">All</option>
-            {STATUSES.map((one) => (
-              <option key={one}>{one}</option>
-            ))}
-          </select>
-        </label>
+        <Select
+          label="Status"
+          value={status}
+          values={STATUSES}
+          nameOf={(one) => one || 'All'}
+          onChange={(status) => set({ status })}
+        />
       </div>
       <QueryView query={workflows} what="workflows">
         {({ executions }) => (

@@ -1,13 +1,14 @@
 import { Suspense } from 'react';
 import { NavLink, Outlet } from 'react-router';
-import { useHasScope, useSession } from '../auth/use-session';
+import { useHasScope } from '../auth/use-session';
+import icon from '../icon.svg';
 import { Loading } from '../ui/states';
 import { useTheme } from '../ui/use-theme';
+import { SignOut } from './sign-out';
 import './shell.css';
 
 /** The frame of every page: where to go, the theme, and the way out. */
 export function Shell() {
-  const session = useSession();
   const isAdmin = useHasScope('admin');
   const [theme, toggleTheme] = useTheme();
   return (
@@ -17,7 +18,7 @@ export function Shell() {
       </a>
       <header className="shell-side">
         <div className="shell-brand">
-          <img src="/icon.svg" alt="" width="28" height="28" /> CloudPulse
+          <img src={icon} alt="" width="28" height="28" /> CloudPulse
         </div>
         <nav className="shell-nav" aria-label="Pages">
           <NavLink to="/live">Live</NavLink>
@@ -29,9 +30,7 @@ export function Shell() {
           <button type="button" className="button" onClick={toggleTheme}>
             {theme === 'dark' ? 'Light' : 'Dark'}
           </button>
-          <button type="button" className="button" onClick={() => void session.signOut()}>
-            Sign out
-          </button>
+          <SignOut />
         </div>
       </header>
       <main className="shell-main" id="main">

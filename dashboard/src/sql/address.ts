@@ -1,8 +1,8 @@
 /** What of the page stands in its address. */
 
+import type { Days } from '../ui/days';
 import { choice, dayParameter, type Parameter, type SearchState, textParameter } from '../ui/use-search-state';
 import type { Choice } from './chart-data';
-import type { Days } from './named';
 import type { Question } from './use-answer';
 
 export const ROWS = [100, 1_000, 10_000] as const;

@@ -4,7 +4,7 @@ import type { Answer } from './use-answer';
 
 export type Column = Answer['columns'][number];
 export type Row = Answer['results'][number];
-export type Kind = 'number' | 'moment' | 'day' | 'object' | 'text';
+type Kind = 'number' | 'moment' | 'day' | 'object' | 'text';
 
 const NUMBER = /^(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|BIGNUM|DECIMAL\(.*\))$/;
 const OBJECT = /^(STRUCT|MAP|UNION)\(|\]$/;

@@ -1,6 +1,8 @@
 import { useState } from 'react';
+import { DayField } from '../ui/day-field';
+import type { Days } from '../ui/days';
 import { QueryView } from '../ui/query-view';
-import { asStatement, type Days, lastWeek } from './named';
+import { asStatement, lastWeek } from './named';
 import { useNamedQueries } from './use-named-queries';
 
 interface Props {
@@ -15,7 +17,7 @@ interface Props {
 export function NamedQueries(props: Props) {
   const queries = useNamedQueries();
   const [days, setDays] = useState(() => props.days ?? lastWeek(Date.now()));
-  const isRange = days.from !== '' && days.from <= days.to;
+  const isRange = days.from <= days.to;
   return (
     <>
       <div className="sql-days">
@@ -54,14 +56,5 @@ export function NamedQueries(props: Props) {
         )}
       </QueryView>
     </>
-  );
-}
-
-function DayField(props: { label: string; value: string; onChange: (day: string) => void }) {
-  return (
-    <label className="field">
-      <span>{props.label}</span>
-      <input type="date" value={props.value} onChange={(event) => props.onChange(event.target.value)} />
-    </label>
   );
 }

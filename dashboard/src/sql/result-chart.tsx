@@ -1,6 +1,7 @@
 import { useMemo } from 'react';
 import { Bars } from '../ui/chart/bars';
 import { Lines } from '../ui/chart/lines';
+import { Select } from '../ui/select';
 import { Empty } from '../ui/states';
 import { type Choice, chartOf, type Drawn, drawnOf, seriesColumns } from './chart-data';
 import { type Column, kindOf, type Row } from './columns';
@@ -68,7 +69,12 @@ function ChartFields({ columns, drawn, onChoice }: FieldsProps) {
     });
   return (
     <div className="sql-fields">
-      <Choose label="Along the axis" value={x.name} columns={columns} onChange={(name) => onChoice({ x: name })} />
+      <Select
+        label="Along the axis"
+        value={x.name}
+        values={columns.map(({ name }) => name)}
+        onChange={(name) => onChoice({ x: name })}
+      />
       <fieldset className="sql-values">
         <legend>Values</legend>
         {numbers.map(({ name }) => (
@@ -82,36 +88,14 @@ function ChartFields({ columns, drawn, onChoice }: FieldsProps) {
           </label>
         ))}
       </fieldset>
-      <Choose
+      <Select
         label="A series for each"
         value={series?.name ?? ''}
-        columns={seriesColumns(columns, x)}
-        none="– none –"
+        values={['', ...seriesColumns(columns, x).map(({ name }) => name)]}
+        nameOf={(name) => name || '– none –'}
         onChange={(name) => onChoice({ series: name })}
       />
     </div>
-  );
-}
-
-function Choose(props: {
-  label: string;
-  value: string;
-  columns: readonly Column[];
-  none?: string;
-  onChange: (name: string) => void;
-}) {
-  return (
-    <label className="field">
-      <span>{props.label}</span>
-      <select value={props.value} onChange={(event) => props.onChange(event.target.value)}>
-        {props.none && <option value="">{props.none}</option>}
-        {props.columns.map(({ name }) => (
-          <option key={name} value={name}>
-            {name}
-          </option>
-        ))}
-      </select>
-    </label>
   );
 }
 

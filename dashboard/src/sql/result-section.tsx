@@ -14,7 +14,7 @@ interface Props {
 /** What came of the question that stands in the address. */
 export function ResultSection(props: Props) {
   return (
-    <section className="card stack sql-result" aria-labelledby="result">
+    <section className="card stack sql-result long-table" aria-labelledby="result">
       <h2 id="result">Result</h2>
       <Outcome {...props} />
     </section>

@@ -1,5 +1,6 @@
 import { useMemo } from 'react';
 import { DataTable, type Column as TableColumn } from '../ui/data-table';
+import { Json } from '../ui/json';
 import { Moment } from '../ui/moment';
 import { type Column, kindOf, type Row, textOf } from './columns';
 
@@ -29,7 +30,7 @@ export function ResultTable({ columns, results, sort, onSort }: Props) {
       rows={rows}
       rowKey={(row) => row.index}
       empty="The answer has no rows."
-      details={(row) => <pre className="sql-row mono">{JSON.stringify(row.values, null, 2)}</pre>}
+      details={(row) => <Json value={row.values} />}
       sort={sort}
       onSort={onSort}
       pageRows={PAGE_ROWS}

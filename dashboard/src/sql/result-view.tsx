@@ -1,4 +1,4 @@
-import { downloadCsv } from '../ui/csv';
+import { CsvButton } from '../ui/csv-button';
 import { formatBytes, formatDuration, formatNumber } from '../ui/format';
 import { Moment } from '../ui/moment';
 import { type Look, VIEWS } from './address';
@@ -31,14 +31,7 @@ export function ResultView({ answer, look, onLook }: Props) {
             {view === 'table' ? 'Table' : 'Chart'}
           </button>
         ))}
-        <button
-          type="button"
-          className="button"
-          disabled={results.length === 0}
-          onClick={() => downloadCsv(`cloudpulse-${answer.query_type}.csv`, results, names)}
-        >
-          CSV
-        </button>
+        <CsvButton of="the result" name={`cloudpulse-${answer.query_type}`} rows={results} columns={names} />
       </div>
       {look.view === 'table' ? (
         <ResultTable columns={columns} results={results} sort={look.sort} onSort={(sort) => onLook({ sort })} />

@@ -293,7 +293,7 @@ test('a result is a file too, with columns in their order', async () => {
   await show();
   await press('Run');
   await screen.findByText('/cart');
-  await press('CSV');
+  await press('CSV of the result');
   expect(await made[0]?.text()).toBe(
     'page,views,last,tags\r\n/cart,12,2026-03-09T14:22:31.402Z,"{""a"":1}"\r\n,7,,\r\n',
   );

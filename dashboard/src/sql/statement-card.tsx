@@ -1,7 +1,8 @@
 import { useState } from 'react';
 import { ApiError } from '../api/client';
 import { formatDuration, formatNumber } from '../ui/format';
-import { Forbidden } from '../ui/states';
+import { Select } from '../ui/select';
+import { Alert, Forbidden } from '../ui/states';
 import { useNow } from '../ui/use-now';
 import { type Address, ROWS } from './address';
 import type { Table } from './completion';
@@ -52,7 +53,7 @@ export function StatementCard({ statement, tables, rows, asking, onRows, onRun }
         <button type="button" className="button" disabled={!isFetching} onClick={asking.cancel}>
           Cancel
         </button>
-        <RowsField rows={rows} onRows={onRows} />
+        <Select label="Rows at most" isInline value={rows} values={ROWS} nameOf={formatNumber} onChange={onRows} />
         <span className="muted" role="status">
           {outcomeOf(asking)}
         </span>
@@ -60,21 +61,6 @@ export function StatementCard({ statement, tables, rows, asking, onRows, onRun }
       </div>
       <p className="muted sql-note">{KEYS}</p>
     </section>
-  );
-}
-
-function RowsField({ rows, onRows }: Pick<Props, 'rows' | 'onRows'>) {
-  return (
-    <label className="row">
-      <span className="muted">Rows at most</span>
-      <select className="sql-rows" value={rows} onChange={(event) => onRows(Number(event.target.value) as Rows)}>
-        {ROWS.map((count) => (
-          <option key={count} value={count}>
-            {formatNumber(count)}
-          </option>
-        ))}
-      </select>
-    </label>
   );
 }
 
@@ -88,9 +74,9 @@ function Refusal({ error }: { error: Error }) {
   if (error instanceof ApiError && error.status === 403) return <Forbidden />;
   const isUnreachable = error instanceof ApiError && error.status === 0;
   return (
-    <p className="sql-error" role="alert">
+    <Alert>
       {isUnreachable ? 'The server cannot be reached. Run the statement again in a moment.' : error.message}
-    </p>
+    </Alert>
   );
 }
 

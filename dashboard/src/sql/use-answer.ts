@@ -3,7 +3,7 @@ import { useState } from 'react';
 import { type Api, take } from '../api/client';
 import type { components } from '../api/schema';
 import { useApi } from '../api/use-api';
-import type { Days } from './named';
+import type { Days } from '../ui/days';
 
 export type Answer = components['schemas']['SqlAnswer'];
 

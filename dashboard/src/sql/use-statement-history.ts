@@ -1,7 +1,7 @@
 import { skipToken, useQuery, useQueryClient } from '@tanstack/react-query';
 
 /** A statement and when it was last run, in milliseconds. */
-export interface Past {
+interface Past {
   sql: string;
   at: number;
 }

@@ -1,4 +1,4 @@
-import { formatDuration } from './format';
+import { formatDuration, formatUtc } from './format';
 import { useNow } from './use-now';
 
 const REFRESH_MS = 5_000;
@@ -8,7 +8,7 @@ const SOON_SECONDS = 5;
 export function Ago({ at }: { at: string }) {
   const now = useNow(REFRESH_MS);
   return (
-    <time dateTime={at} title={`${new Date(at).toISOString().replace('T', ' ').slice(0, 19)} UTC`}>
+    <time dateTime={at} title={formatUtc(at)}>
       {inWords((Date.parse(at) - now) / 1000)}
     </time>
   );

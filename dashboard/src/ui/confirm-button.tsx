@@ -1,5 +1,6 @@
 import { type ReactNode, useState } from 'react';
 import { Modal } from './modal';
+import { Alert } from './states';
 
 interface Props {
   /** What stands on the button. */
@@ -62,11 +63,7 @@ function ConfirmDialog(props: Props & { onClose: () => void }) {
       {(close) => (
         <>
           <div>{children}</div>
-          {error && (
-            <p className="modal-failure" role="alert">
-              {error.message}
-            </p>
-          )}
+          {error && <Alert>{error.message}</Alert>}
           <div className="row modal-buttons">
             <button type="button" className="button" disabled={isBusy} onClick={close}>
               Cancel

@@ -8,7 +8,7 @@ test('names, then rows; what is not simple is quoted', () => {
   expect(toCsv(rows)).toBe('page,views,note\r\n"/a,b",3,"say ""hi"""\r\n/c,1.5,\r\n');
 });
 
-test.each(['=1+1', '+cmd', '-2+3', '@SUM(A1)', '\t=1', '＝1'])('%j is made harmless', (text) => {
+test.each(['=1+1', '+cmd', '-2+3', '@SUM(A1)', '\t=1', '＝1', "'=1"])('%j is made harmless', (text) => {
   expect(toCsv([{ text }])).toBe(`text\r\n'${text}\r\n`);
 });
 

@@ -3,8 +3,8 @@
 import { download } from './download';
 
 const LINE_END = '\r\n';
-/** A cell that begins so is a formula to a spreadsheet. */
-const FORMULA = /^[=+\-@\t\r\n＝＋－＠]/;
+/** A cell that begins so is a formula to a spreadsheet; an apostrophe, so that removing one gives back what was sent. */
+const FORMULA = /^['=+\-@\t\r\n＝＋－＠]/;
 const NUMBER = /^[+-]?\d+(\.\d+)?(e[+-]?\d+)?$/i;
 
 /** The text of a file: a line of names, then a line for each row. Without `columns` all that the first row has. */

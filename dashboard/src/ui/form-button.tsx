@@ -1,6 +1,7 @@
 import { type ReactNode, type SubmitEvent, useState } from 'react';
 import { FieldErrors, type Refusal, refusalOf } from './fields';
 import { Modal } from './modal';
+import { Alert } from './states';
 
 interface Props<Result> {
   /** What stands on the button that opens the form. */
@@ -56,11 +57,7 @@ function FormDialog<Result>(props: Props<Result> & { onClose: () => void }) {
       {(close) => (
         <form className="stack" onSubmit={(event) => void submit(event, close)}>
           <FieldErrors value={refusal.fields}>{props.children}</FieldErrors>
-          {refusal.message && (
-            <p className="modal-failure" role="alert">
-              {refusal.message}
-            </p>
-          )}
+          {refusal.message && <Alert>{refusal.message}</Alert>}
           <div className="row modal-buttons">
             <button type="button" className="button" disabled={isBusy} onClick={close}>
               Cancel

@@ -1,4 +1,4 @@
-/** Numbers for people, in the way of their language. */
+/** Numbers and times for people, in the way of their language. */
 
 const plain = new Intl.NumberFormat();
 const compact = new Intl.NumberFormat(undefined, { notation: 'compact', maximumSignificantDigits: 3 });
@@ -35,6 +35,11 @@ export function formatDuration(seconds: number): string {
   if (whole < 3600) return two(whole, 60, 'min', 1, 's');
   if (whole < 86_400) return two(whole, 3600, 'h', 60, 'min');
   return two(whole, 86_400, 'd', 3600, 'h');
+}
+
+/** `2026-03-09 14:22:31 UTC`. */
+export function formatUtc(moment: string): string {
+  return `${new Date(moment).toISOString().replace('T', ' ').slice(0, 19)} UTC`;
 }
 
 function two(seconds: number, large: number, largeUnit: string, small: number, smallUnit: string): string {

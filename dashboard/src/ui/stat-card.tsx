@@ -1,13 +1,9 @@
 import type { ReactNode } from 'react';
+import type { Tone } from './badge';
 import './stat-card.css';
 
 /** One number with its name, inside `StatCards`. */
-export function StatCard(props: {
-  label: string;
-  value: ReactNode;
-  detail?: ReactNode;
-  tone?: 'good' | 'warning' | 'bad';
-}) {
+export function StatCard(props: { label: string; value: ReactNode; detail?: ReactNode; tone?: Tone }) {
   return (
     <div className="card stat-card">
       <dt>{props.label}</dt>

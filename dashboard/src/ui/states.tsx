@@ -29,6 +29,15 @@ export function Failed({ error, onRetry }: { error: Error; onRetry?: () => void 
   );
 }
 
+/** Something that was asked for has failed, beside what else is shown. */
+export function Alert({ children }: { children: ReactNode }) {
+  return (
+    <p className="alert" role="alert">
+      {children}
+    </p>
+  );
+}
+
 export function Forbidden() {
   return (
     <div className="state" role="alert">

@@ -2,21 +2,13 @@ import { screen } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { fakeServer } from '../test/fake-server';
 import { renderPage } from '../test/render-page';
-import {
-  choice,
-  dayParameter,
-  flagParameter,
-  integerParameter,
-  textParameter,
-  useSearchState,
-} from './use-search-state';
+import { choice, dayParameter, flagParameter, textParameter, useSearchState } from './use-search-state';
 
 const PARAMETERS = {
   minutes: choice([5, 15, 60], 15),
   by: choice(['page', 'country'], 'page'),
   text: textParameter(),
   day: dayParameter('2026-03-09'),
-  limit: integerParameter(10, 1, 100),
   open: flagParameter(),
 };
 
@@ -41,14 +33,18 @@ beforeEach(() => {
   fakeServer({});
 });
 
+test.each(['2026-02-31', '2026-2-3', '2026-13-01', 'today'])('%s is no day', (text) => {
+  expect(dayParameter('').read(text)).toBeUndefined();
+});
+
 test('what is in the address is read by its type', async () => {
-  await renderPage(<Page />, { at: '/?minutes=5&by=country&text=x&day=2026-01-31&limit=500&open=true' });
-  expect(state()).toEqual({ minutes: 5, by: 'country', text: 'x', day: '2026-01-31', limit: 100, open: true });
+  await renderPage(<Page />, { at: '/?minutes=5&by=country&text=x&day=2026-01-31&open=true' });
+  expect(state()).toEqual({ minutes: 5, by: 'country', text: 'x', day: '2026-01-31', open: true });
 });
 
 test('what is wrong or missing has its initial value', async () => {
-  await renderPage(<Page />, { at: '/?minutes=7&by=moon&day=2026-31-31&limit=many&open=1' });
-  expect(state()).toEqual({ minutes: 15, by: 'page', text: '', day: '2026-03-09', limit: 10, open: false });
+  await renderPage(<Page />, { at: '/?minutes=7&by=moon&day=2026-31-31&open=1' });
+  expect(state()).toEqual({ minutes: 15, by: 'page', text: '', day: '2026-03-09', open: false });
 });
 
 test('changes go into the address, initial values leave it, others stay', async () => {

@@ -21,13 +21,15 @@ export function choice<const Value extends string | number>(
   return { initial, read: (text) => values.find((value) => String(value) === text) };
 }
 
-export function integerParameter(initial: number, least: number, most: number): Parameter<number> {
-  return { initial, read: (text) => (/^-?\d+$/.test(text) ? clamp(Number(text), least, most) : undefined) };
-}
-
 /** A day as `2026-03-09`. */
 export function dayParameter(initial: string): Parameter<string> {
-  return { initial, read: (text) => (/^\d{4}-\d\d-\d\d$/.test(text) && Date.parse(text) ? text : undefined) };
+  return { initial, read: (text) => (isDay(text) ? text : undefined) };
+}
+
+/** Browsers read `2026-02-31` as a day in March. */
+function isDay(text: string): boolean {
+  const moment = /^\d{4}-\d\d-\d\d$/.test(text) ? Date.parse(text) : Number.NaN;
+  return !Number.isNaN(moment) && new Date(moment).toISOString().startsWith(text);
 }
 
 export function flagParameter(): Parameter<boolean> {
@@ -68,8 +70,4 @@ function changed(before: URLSearchParams, parameters: Parameters, changes: Recor
     else after.set(name, String(value));
   }
   return after;
-}
-
-function clamp(value: number, least: number, most: number): number {
-  return Math.min(most, Math.max(least, value));
 }

@@ -7,8 +7,8 @@ from litestar import Request, get
 from litestar.params import QueryParameter
 
 from cloudpulse.api.guards import ADMIN
-from cloudpulse.ops.alarm_board import AlarmState
-from cloudpulse.ops.alarms import Episode
+from cloudpulse.ops.alarms.board import AlarmState
+from cloudpulse.ops.alarms.rules import Episode
 
 Limit = Annotated[int, QueryParameter(ge=1, le=1000, description="Episodes at most.")]
 

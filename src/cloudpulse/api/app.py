@@ -11,6 +11,7 @@ from cloudpulse.api.activity import activity_routes
 from cloudpulse.api.alarms import alarm_routes
 from cloudpulse.api.clients import client_routes
 from cloudpulse.api.concurrency import ConcurrencyLimit
+from cloudpulse.api.dashboard import Dashboard, dashboard_routes
 from cloudpulse.api.dead_letters import dead_letter_routes
 from cloudpulse.api.docs import UnionRows, docs_routes, openapi_config
 from cloudpulse.api.erase import erase_routes
@@ -66,6 +67,7 @@ ROUTES: list[ControllerRouterHandler] = [
     *health_history_routes,
     *health_routes,
     *docs_routes,
+    *dashboard_routes,
 ]
 
 
@@ -76,6 +78,7 @@ def create_app(services: Any) -> Litestar:
         "hashing": ConcurrencyLimit(),
         "statements": ConcurrencyLimit(BUSY),
         "event_streams": EventStreams(services),
+        "dashboard": Dashboard(),
     }
     app = Litestar(
         ROUTES,

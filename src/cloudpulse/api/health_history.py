@@ -6,7 +6,7 @@ from litestar import Request, get
 from litestar.params import QueryParameter
 
 from cloudpulse.api.guards import ADMIN
-from cloudpulse.ops.history import HealthSeries
+from cloudpulse.ops.health_history import HealthSeries
 
 Hours = Annotated[int, QueryParameter(ge=1, le=168, description="How far back.")]
 

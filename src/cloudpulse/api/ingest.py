@@ -17,10 +17,10 @@ from cloudpulse.api.remote import remote_of
 from cloudpulse.auth.tokens import Principal
 from cloudpulse.errors import CloudPulseError, UnsupportedMedia, UserError
 from cloudpulse.events import times
+from cloudpulse.events.explain import InvalidEvent
 from cloudpulse.events.model import Event, EventType, Source
 from cloudpulse.events.validate import (
     InvalidBody,
-    InvalidEvent,
     Parsed,
     Rejection,
     SmallEvent,

@@ -7,7 +7,7 @@ from litestar import Request, get
 from litestar.params import QueryParameter
 
 from cloudpulse.api.guards import requires
-from cloudpulse.ops.reconciliation import KEPT, Report
+from cloudpulse.ops.reconciliation.reports import KEPT, Report
 
 Limit = Annotated[int, QueryParameter(ge=1, le=KEPT, description="Reports at most.")]
 

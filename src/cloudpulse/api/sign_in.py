@@ -13,6 +13,7 @@ from litestar.concurrency import sync_to_thread
 from litestar.connection import ASGIConnection
 from litestar.datastructures import Cookie
 from litestar.handlers.base import BaseRouteHandler
+from litestar.params import JSONBody
 
 from cloudpulse import telemetry
 from cloudpulse.api.audit import UNKNOWN, audit, audit_refusal
@@ -42,6 +43,12 @@ class SignInRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     def __repr__(self) -> str:
         return "SignInRequest(email=***, password=***)"
+
+
+class SignOutRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which sign-ins end: that of the cookie, or ``everywhere`` all of the same person."""
+
+    everywhere: bool = False
 
 
 async def own_origin(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
@@ -82,10 +89,16 @@ async def refresh(request: Request[Any, Any, Any]) -> Response[Token]:
     return _answer(request, token, session)
 
 
-@post("/v1/auth/logout", status_code=204, guards=[own_origin], opt={"cookie": COOKIE})
-async def sign_out(request: Request[Any, Any, Any]) -> Response[None]:
-    """End the sign-in that the cookie belongs to, if there is one; access tokens end by themselves."""
-    await sync_to_thread(_sign_out, request)
+@post(
+    "/v1/auth/logout",
+    status_code=204,
+    guards=[own_origin],
+    request_max_body_size=MAX_BODY_BYTES,
+    opt={"cookie": COOKIE},
+)
+async def sign_out(request: Request[Any, Any, Any], data: JSONBody[SignOutRequest | None] = None) -> Response[None]:
+    """End the sign-in of the cookie, if there is one, or all of its person; access tokens end by themselves."""
+    await sync_to_thread(_sign_out, request, bool(data and data.everywhere))
     return Response(None, cookies=[_cookie(request, "", 0)])
 
 
@@ -134,12 +147,18 @@ def _refresh(request: Request[Any, Any, Any]) -> tuple[Token, Session]:
     return _token(services, account), session
 
 
-def _sign_out(request: Request[Any, Any, Any]) -> None:
+def _sign_out(request: Request[Any, Any, Any], everywhere: bool) -> None:
+    sessions = request.app.state.services.sessions
     try:
-        subject = f"user/{request.app.state.services.sessions.end(request.cookies.get(COOKIE, ''))}"
+        user_id = sessions.end(request.cookies.get(COOKIE, ""))
     except InvalidCredentials:
+        if everywhere:  # whose sign-ins they are is not known: none of them has ended
+            raise
         return
-    audit(request, "sign_out", subject, actor=subject)
+    if everywhere:
+        sessions.end_all(user_id)
+    subject = f"user/{user_id}"
+    audit(request, "sign_out_everywhere" if everywhere else "sign_out", subject, actor=subject)
 
 
 def _token(services: Any, account: Account) -> Token:

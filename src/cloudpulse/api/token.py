@@ -52,10 +52,14 @@ class Token(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PublicConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """What everybody may know of this installation; ``oidc_issuer`` is where people may sign in elsewhere."""
+    """What everybody may know of this installation.
+
+    ``oidc_issuer`` is where people may sign in elsewhere, and ``oidc_client_id`` what the dashboard is called there.
+    """
 
     issuer: str
     oidc_issuer: str | None
+    oidc_client_id: str | None
     audience: str
     sign_in: tuple[str, ...]
     features: tuple[str, ...]
@@ -86,6 +90,7 @@ def show_config(request: Request[Any, Any, Any]) -> PublicConfig:
     return PublicConfig(
         issuer=settings.url,
         oidc_issuer=settings.oidc_issuer or None,
+        oidc_client_id=settings.oidc_client_id or None,
         audience=settings.audience,
         sign_in=(GRANT_TYPE, "password", *(("oidc",) if settings.oidc_issuer else ())),
         features=("events", "query", "realtime"),

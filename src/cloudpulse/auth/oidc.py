@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cloudpulse.auth.credentials import DEFAULT_APP
 from cloudpulse.auth.tokens import SCOPES, Principal, Seconds
 from cloudpulse.errors import ServiceError, Unauthorized
-from cloudpulse.settings import is_secure
+from cloudpulse.settings import ORIGIN, is_secure
 from cloudpulse.telemetry import told
 
 MAX_AGE_SECONDS = 3600
@@ -34,6 +34,7 @@ log = structlog.get_logger(__name__)
 class _Discovery(msgspec.Struct):
     issuer: str
     jwks_uri: str
+    token_endpoint: str = ""
 
 
 class _Jwk(msgspec.Struct):
@@ -75,6 +76,7 @@ class OidcIssuer:
         self._audience = audience
         self._fetch = fetch or fetch_small
         self._keys: Mapping[str, RSAPublicKey] = {}
+        self._token_endpoint = ""
         self._fetched_at: float | None = None
         self._tried_at: float | None = None
         self._flight: Future[None] | None = None
@@ -89,6 +91,15 @@ class OidcIssuer:
     def awaited(self, kid: str, now: float) -> Future[None] | None:
         """The fetch that may bring the key, or that must say whether it still counts; None when none will."""
         return self._begin(now) if kid not in self._keys or self._is_old(now) else None
+
+    def web_origins(self) -> tuple[str, ...]:
+        """Where a page must speak with to sign somebody in: the issuer, and its token endpoint once that is known."""
+        origins = (origin_of(url) for url in (self.name, self._token_endpoint))
+        return tuple(dict.fromkeys(origin for origin in origins if origin))
+
+    def refresh(self, now: float) -> Future[None] | None:
+        """The fetch after which ``web_origins`` are as new as they can be; None when there is none."""
+        return self._begin(now) if self._is_old(now) else None
 
     def audience(self, claims: Mapping[str, Any]) -> str | None:
         """What ``aud`` must contain; access tokens of Cognito have none, and name the app client instead."""
@@ -128,7 +139,8 @@ class OidcIssuer:
 
     def _fly(self, flight: Future[None], now: float) -> None:
         try:
-            self._keys = self._fetch_keys()
+            found = self._discover()
+            self._keys, self._token_endpoint = self._fetch_keys(found), found.token_endpoint
             self._fetched_at = now
         except ServiceError as exc:
             log.warning("no keys from the issuer", issuer=self.name, error=exc.detail)
@@ -137,12 +149,15 @@ class OidcIssuer:
         finally:
             flight.set_result(None)
 
-    def _fetch_keys(self) -> dict[str, RSAPublicKey]:
+    def _discover(self) -> _Discovery:
         found = msgspec.json.decode(
             self._fetch(f"{self.name.rstrip('/')}/.well-known/openid-configuration"), type=_Discovery
         )
         if found.issuer != self.name:
             raise ServiceError("The discovery document is that of another issuer.")
+        return found
+
+    def _fetch_keys(self, found: _Discovery) -> dict[str, RSAPublicKey]:
         schemes = ("https", urlsplit(self.name).scheme)
         if not is_secure(found.jwks_uri) or urlsplit(found.jwks_uri).scheme not in schemes:
             raise ServiceError("The keys are not at an https URL.")
@@ -150,6 +165,16 @@ class OidcIssuer:
         if not keys:
             raise ServiceError("There is no RSA key for RS256 signatures.")
         return keys
+
+
+def origin_of(url: str) -> str | None:
+    """The web origin of a URL where nobody can listen; None where it has none, or one that no header may hold."""
+    try:
+        parts = urlsplit(url)
+        origin = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}".lower()
+        return origin if is_secure(url) and ORIGIN.fullmatch(origin) else None
+    except ValueError:
+        return None
 
 
 def read_jwks(content: bytes) -> dict[str, RSAPublicKey]:

@@ -74,6 +74,10 @@ class Verifier:
         self._keys_read_at = float("-inf")
         self._verified: dict[str, Principal] = {}
 
+    def issuer(self, name: str) -> Issuer | None:
+        """The issuer of that name, if its tokens count here."""
+        return self._issuers.get(name)
+
     def verify(self, token: str) -> Principal:
         """Who the token speaks for; raises ``Unauthorized``, also as ``TokenExpired`` and ``KeysWanted``."""
         now = self._now()

@@ -7,23 +7,20 @@ files any more, they go, and the record is kept. A run that was cut off is taken
 import datetime as dt
 import time
 from collections.abc import Callable, Collection, Sequence
-from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
 import structlog
 
-from cloudpulse.batch.erasing import Erasing
+from cloudpulse.batch.erasure_pass import ErasurePass, ErasureStores
 from cloudpulse.batch.sweep import hand_over_leftovers
 from cloudpulse.errors import StoreError
 from cloudpulse.events.model import LAKE
 from cloudpulse.events.times import from_micros, micros, minute_of, rfc3339
-from cloudpulse.lake import bronze, erased, erasures, garbage, tail
-from cloudpulse.lake.commit import Lake
+from cloudpulse.lake import bronze, erased, erasure_state, garbage, tail
 from cloudpulse.lake.erased import Taken
-from cloudpulse.lake.erasures import Erasure
+from cloudpulse.lake.erasure_state import ErasureState
 from cloudpulse.lake.tombstones import Tombstone
-from cloudpulse.ports import DeadLetters, LogReader, Records
 from cloudpulse.settings import Settings
 
 PATIENCE_SECONDS = 900.0
@@ -41,14 +38,17 @@ STILL_ON_DISK = (
 )
 
 
-class Around(Protocol):
-    """What the batch layer does not know of."""
+class OtherParts(Protocol):
+    """What erasing asks of other parts."""
 
     def key(self) -> bytes:
         """What subjects are hashed with."""
 
     def waiting(self) -> Sequence[Tombstone]:
         """The erasures that wait in line."""
+
+    def hurry(self, seq: int) -> None:
+        """Have the lake take in batches up to this one at once."""
 
     def counted(self) -> int:
         """The batch up to which the live counters have come."""
@@ -78,83 +78,74 @@ class Eraser:
     def __init__(
         self,
         settings: Settings,
-        lake: Lake,
-        records: Records,
-        letters: DeadLetters,
-        reader: LogReader,
-        hurry: Callable[[int], None],
-        tail_folder: Path,
-        around: Around,
+        stores: ErasureStores,
+        others: OtherParts,
         clock: Callable[[], dt.datetime],
         started_at: dt.datetime,
     ) -> None:
         self._settings = settings
         self._data = settings.data.resolve()
         self._delay = dt.timedelta(seconds=settings.unlink_delay_seconds)
-        self._lake = lake
-        self._records = records
-        self._letters = letters
-        self._reader = reader
-        self._hurry = hurry
-        self._tail_folder = tail_folder
-        self._around = around
+        self._stores = stores
+        self._lake, self._records, _, self._log, self._tail_folder = stores
+        self._others = others
         self._clock = clock
         self._started_at = started_at
 
     def run(self, stone: Tombstone) -> dict[str, Any]:
         """Begin an erasure and all others that wait; end those whose old files may go. Returns their ids."""
-        self._note((stone, *self._around.waiting()))
-        begun = [one for one in erasures.open_erasures(self._records) if not self._is_removed(one)]
+        self._note((stone, *self._others.waiting()))
+        begun = [one for one in erasure_state.open_erasures(self._records) if not self._is_removed(one)]
         if begun:
             self._remove(begun)
-        ripe = [one for one in erasures.open_erasures(self._records) if one.due and one.due <= self._clock()]
+        ripe = [one for one in erasure_state.open_erasures(self._records) if one.due and one.due <= self._clock()]
         if ripe:
             self._finish(ripe)
         return {"removed": [one.id for one in begun], "done": [one.id for one in ripe]}
 
     def _note(self, stones: Sequence[Tombstone]) -> None:
         for stone in stones:
-            if erasures.find(self._records, stone.id) is None:
-                begun = Erasure(tombstone=stone, started_at=self._clock())
-                self._records.put(erasures.OPEN, erasures.documents([begun]))
+            if erasure_state.find(self._records, stone.id) is None:
+                begun = ErasureState(tombstone=stone, started_at=self._clock())
+                self._records.put(erasure_state.OPEN, erasure_state.documents([begun]))
 
-    def _is_removed(self, erasure: Erasure) -> bool:
+    def _is_removed(self, erasure: ErasureState) -> bool:
         """Whether all is rewritten. A process that has died since may have left files, so that it looks again."""
         return erasure.removed_at is not None and erasure.removed_at >= self._started_at
 
-    def _remove(self, wanted: Sequence[Erasure]) -> None:
+    def _remove(self, wanted: Sequence[ErasureState]) -> None:
         """Rewrite all that holds something of theirs."""
         through = self._await_layers()
         due = self._clock() + self._delay
         live_since = minute_of(self._clock() - LIVE)
-        erasing = Erasing(self._data, self._lake, self._records, self._around.key(), wanted, due, live_since)
+        rewriting = ErasurePass(self._data, self._stores, self._others.key(), wanted, due, live_since)
         with self._lake.lease:
             position = self._lake.position()
             if position is not None:
-                erasing.bronze(position)
-                erasing.silver()
+                rewriting.bronze(position)
+                rewriting.silver()
             before = max(self._started_at, self._clock() - COMMIT)
             hand_over_leftovers(self._data, self._lake, self._records, self._tail_folder, before, due)
             self._lake.collect_garbage(self._records, self._clock())
-        unreadable = erasing.letters(self._letters, self._reader)
-        self._mend_counters(erasing.erasures)
+        unreadable = rewriting.letters()
+        self._mend_counters(rewriting.erasures)
         removed_at = self._clock()
         due = removed_at + max(self._delay, dt.timedelta(seconds=self._settings.trim_delay_seconds))
-        for erasure in erasing.erasures:
-            uploads = erasure.uploads + self._around.erase_uploads(erasure.tombstone)
-            erasing.note(
+        for erasure in rewriting.erasures:
+            uploads = erasure.uploads + self._others.erase_uploads(erasure.tombstone)
+            rewriting.note(
                 erasure.id, removed_at=removed_at, through=through, due=due, unreadable=unreadable, uploads=uploads
             )
 
     def _await_layers(self) -> int:
         """Wait until both layers have all that the log holds now; returns up to where that is."""
-        state = self._reader.state()
-        self._hurry(state.head)
+        state = self._log.state()
+        self._others.hurry(state.head)
 
         def are_there() -> bool:
             position = self._lake.position()
             stored = position.seq if position is not None and position.journal == state.journal else 0
-            return min(stored, self._around.counted()) >= state.head and not self._is_settling(state.head)
+            return min(stored, self._others.counted()) >= state.head and not self._is_settling(state.head)
 
         self._await(are_there, "The layers are too far behind the journal; it is tried again once they have caught up.")
         return state.head
@@ -162,30 +153,30 @@ class Eraser:
     def _is_settling(self, seq: int) -> bool:
         return any(file.first <= seq for file in bronze.pending(self._records))
 
-    def _mend_counters(self, changed: Sequence[Erasure]) -> None:
+    def _mend_counters(self, changed: Sequence[ErasureState]) -> None:
         minutes = {minute for erasure in changed for minute in erasure.minutes}
         if minutes:
-            self._around.mend_counters(minutes)
+            self._others.mend_counters(minutes)
 
-    def _finish(self, ripe: Sequence[Erasure]) -> None:
+    def _finish(self, ripe: Sequence[ErasureState]) -> None:
         """Let go of what was replaced, and keep the records."""
         through = max(erasure.through for erasure in ripe)
         self._await(lambda: self._is_trimmed(through), STILL_IN_LOG)
         self._await(lambda: self._is_unlinked(ripe, through), STILL_ON_DISK)
-        self._around.vacuum()
+        self._others.vacuum()
         taken = erased.erased_of(self._lake.base().metadata).by
         for erasure in ripe:
-            record = _record(erasure, taken.get(erasure.id, Taken()), self._clock(), self._around.copies())
-            signature = self._around.sign(record)
-            erasures.close(self._records, msgspec.structs.replace(erasure, record=record, signature=signature))
+            record = _record(erasure, taken.get(erasure.id, Taken()), self._clock(), self._others.copies())
+            signature = self._others.sign(record)
+            erasure_state.close(self._records, msgspec.structs.replace(erasure, record=record, signature=signature))
             log.info("an erasure is done", erasure=erasure.id)
         if any(erasure.days for erasure in ripe):
-            self._around.summarise()
+            self._others.summarise()
 
     def _is_trimmed(self, seq: int) -> bool:
-        return self._reader.state().trimmed >= seq
+        return self._log.state().trimmed >= seq
 
-    def _is_unlinked(self, ripe: Sequence[Erasure], seq: int) -> bool:
+    def _is_unlinked(self, ripe: Sequence[ErasureState], seq: int) -> bool:
         """Whether files that were replaced, and tail files of what the lake has, are gone."""
         self._lake.collect_garbage(self._records, self._clock())
         tail.prune(self._tail_folder, self._lake.position())
@@ -201,7 +192,7 @@ class Eraser:
             time.sleep(PACE_SECONDS)
 
 
-def _record(erasure: Erasure, taken: Taken, now: dt.datetime, copies: list[dict[str, str]]) -> dict[str, Any]:
+def _record(erasure: ErasureState, taken: Taken, now: dt.datetime, copies: list[dict[str, str]]) -> dict[str, Any]:
     """What was removed, and what was not touched."""
     stone = erasure.tombstone
     from_lake = [events for letter, events in erasure.letters.items() if letter.startswith(f"{LAKE}:")]

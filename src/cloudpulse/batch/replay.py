@@ -19,7 +19,6 @@ from cloudpulse.lake import bronze, parquet
 from cloudpulse.lake.bronze import BronzeFile
 from cloudpulse.lake.commit import Base, Lake, position_of
 from cloudpulse.lake.compaction import MAX_FILES, TARGET_BYTES
-from cloudpulse.lake.difference import Difference, Window, compare
 from cloudpulse.lake.rebuild import (
     GROUP_BYTES,
     SCRATCH,
@@ -33,6 +32,7 @@ from cloudpulse.lake.rebuild import (
 )
 from cloudpulse.lake.retired import retired_of
 from cloudpulse.lake.rewrite import merged, write_sorted
+from cloudpulse.lake.row_diff import Diffed, RowDiff, diff_rows
 from cloudpulse.lake.summaries import forget_summary
 from cloudpulse.lake.tombstones import Tombstones
 from cloudpulse.ports import Records
@@ -53,12 +53,12 @@ class Part(msgspec.Struct):
     lost: Sequence[SilverFile]
     stored: Sequence[SilverFile]
     rebuilt: Sequence[SilverFile]
-    difference: Difference = msgspec.field(default_factory=Difference)
+    diff: RowDiff = msgspec.field(default_factory=RowDiff)
 
     @property
     def is_changed(self) -> bool:
         """Whether other files must take the place of the live ones."""
-        return bool(self.lost) or not self.difference.is_empty
+        return bool(self.lost) or not self.diff.is_empty
 
 
 class Task(NamedTuple):
@@ -134,8 +134,8 @@ class Replay:
         parts = []
         for partition in sorted(live.keys() | rebuilt.keys()):
             part = _part(task, partition, live[partition], rebuilt.get(partition, []))
-            for window in self._windows(task, part):
-                part.difference.add(window.difference)
+            for diffed in self._diff(task, part):
+                part.diff.add(diffed.diff)
             parts.append(part)
             pa.default_memory_pool().release_unused()
         _check(parts)
@@ -161,9 +161,9 @@ class Replay:
         if free < ROOM * size:
             raise StoreError(f"A replay of these days needs {ROOM * size:,} bytes of the disk, and {free:,} are free.")
 
-    def _windows(self, task: Task, part: Part) -> Iterator[Window]:
+    def _diff(self, task: Task, part: Part) -> Iterator[Diffed]:
         stored, rebuilt = (merged(task.base.io, files, at_once=2) for files in (part.stored, part.rebuilt))
-        return compare(stored, rebuilt, self._same_within, task.tombstones, task.now)
+        return diff_rows(stored, rebuilt, self._same_within, task.tombstones, task.now)
 
     def _put_right(self, task: Task, changed: Sequence[Part]) -> bool:
         """Write what takes the place of the partitions that differ, and swap all of it at once; False when refused."""
@@ -171,7 +171,7 @@ class Replay:
         added: list[SilverFile] = []
         try:
             for part in changed:
-                rows = (window.rows for window in self._windows(task, part) if window.rows.num_rows)
+                rows = (diffed.rows for diffed in self._diff(task, part) if diffed.rows.num_rows)
                 added += write_sorted(base.metadata, base.io, *part.partition, rows, _rows_each(part), GROUP_BYTES)
         except BaseException:
             for file in added:
@@ -196,7 +196,7 @@ def _rows_each(part: Part) -> int:
     """Rows of each new file; as after a compaction, one place stays free for late events."""
     size = sum(file.file_size_in_bytes for file in part.rebuilt)
     files = min(math.ceil(size / TARGET_BYTES), MAX_FILES - 1)
-    return math.ceil(part.difference.after / max(1, files))
+    return math.ceil(part.diff.after / max(1, files))
 
 
 def _check(parts: Sequence[Part]) -> None:
@@ -204,7 +204,7 @@ def _check(parts: Sequence[Part]) -> None:
 
     Rows whose time has changed go from one partition and come in another.
     """
-    missing = sum(part.difference.removed - part.difference.added for part in parts)
+    missing = sum(part.diff.removed - part.diff.added for part in parts)
     if missing > 0:
         raise StoreError(
             f"Silver of these days holds {missing} events that bronze does not hold for them. Nothing was changed."
@@ -212,21 +212,21 @@ def _check(parts: Sequence[Part]) -> None:
 
 
 def _report(task: Task, dry_run: bool, parts: Sequence[Part]) -> dict[str, Any]:
-    types: dict[str, Difference] = defaultdict(Difference)
-    days: dict[str, Difference] = defaultdict(Difference)
-    total = Difference()
+    types: dict[str, RowDiff] = defaultdict(RowDiff)
+    days: dict[str, RowDiff] = defaultdict(RowDiff)
+    total = RowDiff()
     for part in parts:
         day, event_type = part.partition
         for sum_of in (total, types[event_type], days[str(day)]):
-            sum_of.add(part.difference)
+            sum_of.add(part.diff)
     return {
         "date_from": str(task.first),
         "date_to": str(task.last),
         "dry_run": dry_run,
         "changed": any(part.is_changed for part in parts),
         "rows": total.rows(),
-        "types": {name: difference.rows() for name, difference in sorted(types.items())},
-        "days": {name: difference.rows() for name, difference in sorted(days.items())},
+        "types": {name: diff.rows() for name, diff in sorted(types.items())},
+        "days": {name: diff.rows() for name, diff in sorted(days.items())},
         "columns": dict(total.columns.most_common()),
         "examples": total.examples,
         "lost_files": sum(len(part.lost) for part in parts),

@@ -7,7 +7,7 @@ import typer
 
 from cloudpulse import wiring
 from cloudpulse.cli.options import Data
-from cloudpulse.entrypoints.supervise import hold
+from cloudpulse.entrypoints.data_folder import hold
 from cloudpulse.errors import DataFolderBusy
 from cloudpulse.settings import Settings, load
 from cloudpulse.wiring import keeping

@@ -1,24 +1,18 @@
-"""The loops of the pipeline process: both layers follow the journal, each at its own position."""
+"""The loops of the pipeline process, one for each consumer of the journal: read, retry, set aside."""
 
-import datetime as dt
 import threading
 import time
-from pathlib import Path
-from typing import Protocol
 
 import structlog
 
-from cloudpulse.batch.writer import LakeWriter
 from cloudpulse.entrypoints.chunks import CHUNK_BATCHES, CHUNK_EVENTS, ChunkSource, Now, PoisonBatch
+from cloudpulse.entrypoints.consumers import Consumer
 from cloudpulse.entrypoints.letters import Letters, fingerprint
 from cloudpulse.errors import ServiceError
 from cloudpulse.events import times
-from cloudpulse.events.model import LAKE, SPEED, Batch, Position
-from cloudpulse.lake import tail
+from cloudpulse.events.model import Batch, Position
 from cloudpulse.lake.chunk import Chunk, decode, empty
 from cloudpulse.lake.sift import sift
-from cloudpulse.ports import LogReader
-from cloudpulse.speed.processor import SpeedProcessor
 from cloudpulse.telemetry import told
 
 PACE_SECONDS = 0.2
@@ -34,143 +28,15 @@ ATTEMPTS = 3
 log = structlog.get_logger(__name__)
 
 
-class Layer(Protocol):
-    """What a loop drives: one consumer of the journal."""
-
-    name: str
-
-    def position(self) -> int:
-        """The highest seq taken in, durably or not."""
-
-    def stored(self) -> int:
-        """The highest seq taken in durably."""
-
-    def restart(self) -> None:
-        """Go back to the durable position."""
-
-    def take(self, chunk: Chunk, settle: bool) -> None:
-        """Take a chunk in; with ``settle`` make it durable before returning."""
-
-    def idle(self) -> None:
-        """Nothing new has come: do what is due."""
-
-
-class SpeedLayer:
-    """Counters first, then the tail file that lets the api read the rows before the lake has them."""
-
-    name = SPEED
-
-    def __init__(
-        self, processor: SpeedProcessor, reader: LogReader, letters: Letters, tail_folder: Path, now: Now
-    ) -> None:
-        self._processor = processor
-        self._reader = reader
-        self._letters = letters
-        self._tail_folder = tail_folder
-        self._now = now
-        self._expired_at = now()
-        self.restart()
-
-    def position(self) -> int:
-        """Where the counters stand."""
-        return self._taken
-
-    stored = position
-
-    def restart(self) -> None:
-        """Ask the counters where they stand."""
-        state = self._reader.state()
-        self._taken = self._processor.position(state)
-        self._letters.forget_above(self.name, Position(state.journal, self._taken))
-
-    def take(self, chunk: Chunk, settle: bool) -> None:
-        """Apply a chunk."""
-        self._processor.handle(chunk)
-        self._taken = chunk.last
-        self.idle()
-        # What the counters alone must try again is in the lake already.
-        if any(batch.redrive_of is None for batch in chunk.batches):
-            try:
-                tail.write_tail(self._tail_folder, chunk)
-            except OSError as exc:
-                log.warning("a tail file could not be written", reason=str(exc))
-
-    def idle(self) -> None:
-        """Let expired minutes go."""
-        if self._now() - self._expired_at > dt.timedelta(minutes=1):
-            self._expired_at = self._now()
-            self._processor.expire(self._now())
-
-
-class LakeLayer:
-    """Chunks gather until a commit is due."""
-
-    name = LAKE
-
-    def __init__(
-        self,
-        writer: LakeWriter,
-        reader: LogReader,
-        letters: Letters,
-        source: ChunkSource,
-        tail_folder: Path,
-        now: Now,
-    ) -> None:
-        self._writer = writer
-        self._reader = reader
-        self._letters = letters
-        self._source = source
-        self._tail_folder = tail_folder
-        self._now = now
-        self.restart()
-
-    def position(self) -> int:
-        """What is committed or gathered."""
-        return self._taken
-
-    def stored(self) -> int:
-        """What is committed."""
-        return self._stored
-
-    def restart(self) -> None:
-        """Forget what is gathered; the journal gives it again."""
-        self._writer.recover()
-        stored, state = self._writer.position(), self._reader.state()
-        follows = stored is not None and stored.journal == state.journal and stored.seq <= state.head
-        # The place in another journal, or above the head of this one, says nothing: a new epoch skips nothing.
-        self._taken = self._stored = max(state.trimmed, stored.seq if stored and follows else 0)
-        self._letters.forget_above(self.name, Position(state.journal, self._taken))
-
-    def take(self, chunk: Chunk, settle: bool) -> None:
-        """Gather a chunk, and commit when it is time."""
-        self._writer.add(chunk)
-        self._taken = chunk.last
-        if settle or self._writer.due(self._now()):
-            self.commit()
-
-    def idle(self) -> None:
-        """Commit when it is time."""
-        if self._writer.due(self._now()):
-            self.commit()
-
-    def commit(self) -> None:
-        """Write out what is gathered."""
-        position = self._writer.commit(self._now())
-        if position is not None:
-            self._stored = position.seq
-            self._source.forget(position.seq)
-            tail.prune(self._tail_folder, position)
-
-
 class Loop(threading.Thread):
-    """Drives one layer: reads, retries, and sets aside what can never be processed.
+    """Drives one consumer: reads, retries, and sets aside what can never be processed.
 
     What fails is taken again in ever fewer batches, until the one to blame is alone; three failures set it aside.
     """
 
-    def __init__(self, layer: Layer, source: ChunkSource, letters: Letters, now: Now) -> None:
-        super().__init__(name=layer.name, daemon=True)
-        self._layer = layer
+    def __init__(self, consumer: Consumer, source: ChunkSource, letters: Letters, now: Now) -> None:
+        super().__init__(name=consumer.name, daemon=True)
+        self._consumer = consumer
         self._source = source
         self._letters = letters
         self._now = now
@@ -206,36 +72,36 @@ class Loop(threading.Thread):
         """Process one chunk; False when no more is likely to wait."""
         self._chunk = None
         if self._is_dirty:
-            self._layer.restart()
+            self._consumer.restart()
             self._is_dirty = False
         if self._condemned is not None:
             self._set_aside(*self._condemned)
             self._condemned = None
             return True
         self._reap()
-        after = self._layer.position()
+        after = self._consumer.position()
         self._is_narrow = after < self._narrow_through
         self._limit = self._limit if self._is_narrow else CHUNK_BATCHES
-        self._chunk = self._source.next(after, self._layer.name, self._limit)
+        self._chunk = self._source.next(after, self._consumer.name, self._limit)
         if self._chunk is None:
-            self._layer.idle()
+            self._consumer.idle()
             return False
-        self._layer.take(self._chunk, settle=self._is_narrow)
+        self._consumer.take(self._chunk, settle=self._is_narrow)
         self._limit = min(2 * self._limit, CHUNK_BATCHES // 2)
         return self._is_narrow or self._chunk.events >= CHUNK_EVENTS or self._source.is_decoded(self._chunk.last)
 
     def _reap(self) -> None:
         if time.monotonic() - self._reaped_at > REAP_SECONDS:
             self._reaped_at = time.monotonic()
-            self._letters.reap(self._layer.name, Position(self._source.journal, self._layer.stored()))
+            self._letters.reap(self._consumer.name, Position(self._source.journal, self._consumer.stored()))
 
     def _after_failure(self, exc: Exception) -> float:
         """Decide what to do next; returns how long to wait before."""
         self._failures += 1
-        log.error("a step failed", layer=self._layer.name, failures=self._failures, **told(exc))
+        log.error("a step failed", layer=self._consumer.name, failures=self._failures, **told(exc))
         condemned, self._condemned = self._condemned, None
         if isinstance(exc, PoisonBatch):
-            # Nothing was taken: all that the layer has gathered may stay.
+            # Nothing was taken: all that the consumer has gathered may stay.
             return self._blame(exc.batch, exc.cause)
         self._is_dirty = True
         wait = WAIT_SECONDS[min(self._failures, len(WAIT_SECONDS)) - 1]
@@ -243,7 +109,7 @@ class Loop(threading.Thread):
         if isinstance(exc, ServiceError | OSError):
             self._failed_at = [] if condemned else self._failed_at
             return wait
-        if condemned is not None and self._layer.stored() == condemned[0].seq - 1:
+        if condemned is not None and self._consumer.stored() == condemned[0].seq - 1:
             return self._blame(condemned[0], exc)
         if self._is_narrow and self._chunk is not None and len(self._chunk.batches) == 1:
             return self._blame(self._chunk.batches[0], exc)
@@ -256,9 +122,9 @@ class Loop(threading.Thread):
         before = self._limit
         taken = len(self._chunk.batches) if self._chunk is not None and self._is_narrow else before
         self._limit = max(1, min(before, taken) // 2)
-        failed = self._chunk.last if self._chunk is not None else self._layer.position()
+        failed = self._chunk.last if self._chunk is not None else self._consumer.position()
         self._narrow_through = max(self._narrow_through, failed)
-        return self._limit < before and failed > self._layer.stored()
+        return self._limit < before and failed > self._consumer.stored()
 
     def _blame(self, batch: Batch, exc: Exception) -> float:
         """A batch has failed alone."""
@@ -276,7 +142,7 @@ class Loop(threading.Thread):
         position = Position(self._source.journal, batch.seq)
         good, bad = sift(batch) if len(self._failed_at) == ATTEMPTS else (None, batch)
         # Kept before the position passes it; after a crash in between, the journal delivers it again.
-        self._letters.park(self._layer.name, position, bad, exc, self._failed_at)
+        self._letters.park(self._consumer.name, position, bad, exc, self._failed_at)
         rest = empty(position, self._now()) if good is None else decode(position.journal, [good], self._now())
-        self._layer.take(rest, settle=True)
+        self._consumer.take(rest, settle=True)
         self._known_fault = fingerprint(exc)

@@ -16,7 +16,7 @@ from cloudpulse.auth.clients import ClientService
 from cloudpulse.auth.secret_files import write_private
 from cloudpulse.auth.tokens import SCOPES
 from cloudpulse.auth.users import UserService
-from cloudpulse.entrypoints.supervise import FIRST_LOGIN_FILE
+from cloudpulse.entrypoints.data_folder import FIRST_LOGIN_FILE
 from cloudpulse.errors import Unauthorized
 from cloudpulse.events import times
 from cloudpulse.ports import AuditEntry, AuditLog, Secrets

@@ -13,7 +13,7 @@ from cloudpulse.entrypoints.chunks import Now
 from cloudpulse.errors import CloudPulseError
 from cloudpulse.events import times
 from cloudpulse.events.model import LAKE, Batch, Position
-from cloudpulse.ops.set_aside import note_purged
+from cloudpulse.ops.reconciliation.set_aside import note_purged
 from cloudpulse.ports import DeadLetter, DeadLetters, LogReader, Records
 
 PURGED = "purged"

@@ -11,10 +11,10 @@ from cloudpulse.entrypoints.watch import Watch
 from cloudpulse.events.model import LAKE
 from cloudpulse.events.times import from_micros, micros
 from cloudpulse.ingest import limits
-from cloudpulse.ops import readings
-from cloudpulse.ops.alarms import Reading
-from cloudpulse.ops.readings import Layer, Look, Rare, Span, Totals
-from cloudpulse.settings import AlarmName, Settings
+from cloudpulse.ops.alarms import readings
+from cloudpulse.ops.alarms.readings import Lag, Observation, RareObservation, RecentObservations, Totals
+from cloudpulse.ops.alarms.rules import Readings
+from cloudpulse.settings import Settings
 from cloudpulse.wiring.notices import Overseen
 
 EVERY_SECONDS = 10.0
@@ -32,7 +32,7 @@ class Overseer(Rounds):
         parts: Overseen,
         watch: Watch,
         gate: limits.Gate,
-        see_rare: Callable[[dt.datetime], Rare],
+        see_rare: Callable[[dt.datetime], RareObservation],
         now: Now,
     ) -> None:
         super().__init__("oversee", "could not look at everything", EVERY_SECONDS)
@@ -42,7 +42,7 @@ class Overseer(Rounds):
         self._gate = gate
         self._see_rare = see_rare
         self._now = now
-        self._span = Span()
+        self._recent = RecentObservations()
         self._rare_at = float("-inf")
 
     def stop(self) -> None:
@@ -52,31 +52,31 @@ class Overseer(Rounds):
 
     def look(self) -> None:
         """One look."""
-        now, found = self._now(), dict[AlarmName, Reading]()
+        now, found = self._now(), Readings()
         self._attempt(lambda: found.update(self._read_now(now)))
         self._attempt(lambda: found.update(self._read_rare(now)))
         self._attempt(lambda: found.update(self._read_windows(now)))
         self._attempt(lambda: self._parts.board.look(found, now))
         self._attempt(lambda: self._judge(now))
 
-    def _read_now(self, now: dt.datetime) -> dict[AlarmName, Reading]:
-        look = see(self._watch, self._gate, self._settings, now)
-        sample = self._span.add(look)
+    def _read_now(self, now: dt.datetime) -> Readings:
+        seen = observe(self._watch, self._gate, self._settings, now)
+        sample = self._recent.add(seen)
         self._attempt(lambda: self._parts.history.add(sample, now))
-        found, rates = readings.of_look(look, self._settings), self._span.rates()
+        found, rates = readings.of_observation(seen, self._settings), self._recent.rates()
         if rates is not None:
             names = ("refused_tokens", "refused_sign_ins")
             typical = {name: self._parts.history.typical(f"{name}_per_minute", now) for name in names}
             found |= readings.of_rates(rates, typical)
         return found
 
-    def _read_rare(self, now: dt.datetime) -> dict[AlarmName, Reading]:
+    def _read_rare(self, now: dt.datetime) -> Readings:
         if time.monotonic() - self._rare_at < RARE_SECONDS:
             return {}
         self._rare_at = time.monotonic()
         return readings.of_rare(self._see_rare(now), now)
 
-    def _read_windows(self, now: dt.datetime) -> dict[AlarmName, Reading]:
+    def _read_windows(self, now: dt.datetime) -> Readings:
         since = self._watch.lacking_since().get("speed")
         is_fresh = since is None or now - from_micros(since) < dt.timedelta(seconds=FRESH_SECONDS)
         return self._parts.windows.look(now, is_fresh)
@@ -87,14 +87,14 @@ class Overseer(Rounds):
             self._parts.board.judge(name, reading, now)
 
 
-def see(watch: Watch, gate: limits.Gate, settings: Settings, now: dt.datetime) -> Look:
+def observe(watch: Watch, gate: limits.Gate, settings: Settings, now: dt.datetime) -> Observation:
     """What one look sees."""
     gauges, since = watch.gauges(), watch.lacking_since()
-    return Look(
+    return Observation(
         at=time.monotonic(),
         totals=totals(),
-        layers={
-            name: Layer(gauges[f"{name}_lag_batches"], 0.0 if at is None else max(0, micros(now) - at) / 1e6)
+        lags={
+            name: Lag(gauges[f"{name}_lag_batches"], 0.0 if at is None else max(0, micros(now) - at) / 1e6)
             for name, at in since.items()
         },
         letters=int(sum(value for name, value in gauges.items() if name.endswith("_dead_letters"))),

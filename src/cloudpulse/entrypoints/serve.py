@@ -77,7 +77,7 @@ async def api(settings: Settings, listener: int) -> None:
     ingest = wiring.ingest(settings, deliver_on(asyncio.get_running_loop()), fatal=_end_soon)
     serving = wiring.serving(settings)
     positions = {SPEED: serving.counters.position, LAKE: lambda: serving.snapshots.current().position}
-    erasures = erasing.erasure_service(settings, serving, ingest.sequencer)
+    erasures = erasing.erasure_service(settings, serving, jobs.local_jobs(settings), ingest.sequencer)
     letters = wiring.dead_letter_service(settings, serving, ingest.sequencer, positions, erasures.check)
     watch = Watch(
         settings, ingest.gate, serving.reader, ingest.index, positions, ingest.sequencer.nudge, letters.counts
@@ -163,11 +163,12 @@ def _services(
 def pipeline(settings: Settings) -> None:
     """Follow the journal with both layers."""
     from cloudpulse.entrypoints.chunks import ChunkSource
-    from cloudpulse.entrypoints.consume import LakeLayer, Loop, SpeedLayer
+    from cloudpulse.entrypoints.consume import Loop
+    from cloudpulse.entrypoints.consumers import LakeConsumer, SpeedConsumer
     from cloudpulse.entrypoints.deliver import DeliveryLoop
     from cloudpulse.entrypoints.letters import Letters
     from cloudpulse.entrypoints.run_jobs import JobLoop
-    from cloudpulse.ops import starts
+    from cloudpulse.ops import process_starts
     from cloudpulse.ops.publish import StoredBatches
 
     parts = wiring.pipeline(settings)
@@ -182,11 +183,11 @@ def pipeline(settings: Settings) -> None:
     tail_folder = settings.data / wiring.TAIL_FOLDER
     source = ChunkSource(parts.reader, state.journal, wiring.utc_now)
     keep = dt.timedelta(days=settings.dead_letter_days)
-    starts.note(parts.records, wiring.utc_now())
+    process_starts.note(parts.records, wiring.utc_now())
     outbox = notices.outbox(settings, parts.records)
     letters = Letters(parts.letters, parts.records, parts.reader, keep, wiring.utc_now, outbox.put_letter)
-    lake = LakeLayer(parts.writer, parts.reader, letters, source, tail_folder, wiring.utc_now)
-    speed = SpeedLayer(parts.processor, parts.reader, letters, tail_folder, wiring.utc_now)
+    lake = LakeConsumer(parts.writer, parts.reader, letters, source, tail_folder, wiring.utc_now)
+    speed = SpeedConsumer(parts.processor, parts.reader, letters, tail_folder, wiring.utc_now)
     loops = [Loop(layer, source, letters, wiring.utc_now) for layer in (speed, lake)]
     runs = jobs.local_jobs(settings)
     functions = jobs.job_functions(settings, parts, runs)

@@ -4,13 +4,11 @@ This process holds the lock on the data folder and the listening socket: a resta
 clients wait instead of being refused. It imports no heavy library.
 """
 
-import fcntl
 import json
 import os
 import shlex
 import signal
 import socket
-import stat
 import subprocess
 import sys
 import threading
@@ -18,26 +16,22 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import msgspec
 
 from cloudpulse import wiring
-from cloudpulse.errors import DataFolderBusy, SettingError, StoreError
+from cloudpulse.entrypoints.data_folder import FIRST_LOGIN_FILE, close_files, hold
+from cloudpulse.errors import SettingError, StoreError
 from cloudpulse.ops import data_version
-from cloudpulse.settings import FILE_NAME, Settings, load
+from cloudpulse.settings import Settings, load
 
 SERVER_FILE = "server.json"
-FIRST_LOGIN_FILE = "first-login"
-PRIVATE_FILES = ("*.db", "*.db-wal", "*.db-shm", wiring.AUDIT_FILES, FIRST_LOGIN_FILE, FILE_NAME)
 SETTINGS_VARIABLE = "CLOUDPULSE_SETTINGS"
 DRAIN_SECONDS = 9.0
 BACKOFF_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0)
 STABLE_SECONDS = 30.0
-LOCK_WAIT_SECONDS = 2.0
-"""Processes of a supervisor that was killed need a moment to end."""
 
 
 class Child:
@@ -86,7 +80,9 @@ class Child:
             return 0
         self.process.terminate()
         try:
-            return self.process.wait(max(0.1, deadline - time.monotonic()))
+            code = self.process.wait(max(0.1, deadline - time.monotonic()))
+            # So it ends while it starts, before it takes the signal itself: it had nothing to drain.
+            return 0 if code == -signal.SIGTERM else code
         except subprocess.TimeoutExpired:
             self.process.kill()
             return self.process.wait()
@@ -213,41 +209,6 @@ def run(overrides: dict[str, Any], demo: bool = False) -> int:
     finally:
         for guest in guests:
             guest.terminate()
-
-
-def hold(folder: Path) -> IO[str]:
-    """Lock the data folder for this process and whom it starts; raises ``DataFolderBusy``."""
-    file = (folder / "lock").open("w")
-    give_up_at = time.monotonic() + LOCK_WAIT_SECONDS
-    while True:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return file
-        except OSError as exc:
-            if time.monotonic() < give_up_at:
-                time.sleep(0.05)
-                continue
-            file.close()
-            raise DataFolderBusy(f"{folder} is in use by a running CloudPulse: stop it, or name another.") from exc
-
-
-def close_files(folder: Path) -> list[str]:
-    """Keep others out of files that an older version has left open to them; returns their names.
-
-    None is opened here: closing a database would end the locks that this process has on it.
-    """
-    closed = []
-    for path in sorted(path for pattern in PRIVATE_FILES for path in folder.glob(pattern)):
-        with suppress(FileNotFoundError):  # a command that ends takes its write-ahead log along
-            if _is_open_to_others(path):
-                path.chmod(0o600)
-                closed.append(path.name)
-    return closed
-
-
-def _is_open_to_others(path: Path) -> bool:
-    status = path.lstat()
-    return stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid() and bool(status.st_mode & 0o077)
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -11,8 +11,9 @@ from cloudpulse.errors import TooLarge, UserError
 from cloudpulse.events.access_log import position_id
 from cloudpulse.events.codec import encode_event
 from cloudpulse.events.enrich import normalise_type
+from cloudpulse.events.explain import InvalidEvent, explain
 from cloudpulse.events.model import Event, Metadata
-from cloudpulse.events.validate import InvalidEvent, check_size, check_values, explain, normalise
+from cloudpulse.events.validate import check_size, check_values, normalise
 
 Format = Literal["json", "ndjson"]
 

@@ -14,17 +14,9 @@ import msgspec
 
 from cloudpulse.events import codec, times
 from cloudpulse.events.enrich import truncate_ip
+from cloudpulse.events.explain import MAX_DEPTH, InvalidEvent, explain
 from cloudpulse.events.model import MAX_PROPERTIES_BYTES, Count, Event, Remote, Stamp
-from cloudpulse.events.validate import (
-    EPOCH,
-    MAX_DEPTH,
-    InvalidEvent,
-    Rejection,
-    check_size,
-    explain,
-    normalise,
-    reject,
-)
+from cloudpulse.events.validate import EPOCH, Rejection, check_size, normalise, reject
 
 # An encoded event with a timestamp has its minute at a fixed place: {"event_id":"<36>","timestamp":"2026-03-09T14:22
 _MINUTE_AT = len('{"event_id":"') + 36 + len('","timestamp":"')

@@ -1,7 +1,7 @@
 """Ids of erased events. They stay known while duplicates are: else a sender's retry would bring the events back."""
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -41,11 +41,19 @@ def reaching(records: Records, journal: str, seq: int) -> Iterator[ErasedIds]:
 
 def is_erased(records: Records, journal: str, seq: int, event_id: bytes) -> bool:
     """Whether an event that was accepted with batch ``seq`` was erased."""
+    return bool(among(records, journal, seq, [event_id]))
+
+
+def among(records: Records, journal: str, seq: int, event_ids: Iterable[bytes]) -> set[bytes]:
+    """Which of these events, accepted with batch ``seq``, were erased."""
+    wanted, erased = set(event_ids), set[bytes]()
     for found in reaching(records, journal, seq):
         # In the order of their last batches: one that begins behind `seq` may stand before one that spans it.
-        if found.first <= seq and event_id in {entry[:16] for entry in codec.unpack_ids(found.ids)}:
-            return True
-    return False
+        if found.first <= seq:
+            erased |= wanted & {entry[:16] for entry in codec.unpack_ids(found.ids)}
+        if erased == wanted:
+            break
+    return erased
 
 
 def expire(records: Records, before: dt.datetime) -> int:

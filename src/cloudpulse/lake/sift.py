@@ -20,6 +20,18 @@ _LIVE_WINDOW = pa.scalar(times.LIVE_WINDOW, pa.duration("us"))
 _NOW = times.from_micros(0)
 
 
+class _Counted(msgspec.Struct):
+    """What of a stored line is counted."""
+
+    app: str
+    event_type: str
+    received_at: str
+    timestamp: str | None = None
+
+
+_decode_counted = msgspec.json.Decoder(_Counted).decode
+
+
 class _TooManyError(Exception):
     """More lines are bad than are worth finding."""
 
@@ -37,7 +49,7 @@ def sift(batch: Batch) -> tuple[Batch | None, Batch]:
     good = _part(batch, lines, ids, [place for place in range(len(lines)) if place not in bad])
     good = msgspec.structs.replace(good, digest=digest(to_arrow(codec.decompress(good.lines), _NOW)))
     rest = _part(batch, lines, ids, sorted(bad))
-    return good, msgspec.structs.replace(rest, digest=difference(batch.digest, good.digest))
+    return good, msgspec.structs.replace(rest, digest=subtract(batch.digest, good.digest))
 
 
 def to_rows(batch: Batch, now: dt.datetime) -> pa.Table:
@@ -57,6 +69,24 @@ def digest(table: pa.Table) -> tuple[Count, ...]:
     counted = pa.table(columns).group_by(list(columns), use_threads=False).aggregate([([], "count_all")])
     names = [*columns, "count_all"]
     return tuple(Count(*(row[name] for name in names)) for row in counted.to_pylist())
+
+
+def lines_of(batch: Batch) -> list[bytes] | None:
+    """The lines of a batch, one for each id, or None when they are damaged as a whole."""
+    try:
+        lines = codec.decompress(batch.lines).split(b"\n")[:-1]
+    except zstandard.ZstdError:
+        return None
+    return lines if len(lines) == len(codec.unpack_ids(batch.ids)) else None
+
+
+def count_of(line: bytes) -> Count:
+    """The part of one stored line in its batch's digest; raises ``msgspec.MsgspecError`` or ValueError."""
+    counted = _decode_counted(line)
+    received_at = times.parse(counted.received_at)
+    sent = times.parse(counted.timestamp) if counted.timestamp else received_at
+    minute = times.minute_of(times.effective(sent, received_at))
+    return Count(counted.app, minute, counted.event_type, times.is_live(sent, received_at), 1)
 
 
 def _bad(lines: Sequence[bytes], first: int) -> Iterator[int]:
@@ -93,7 +123,7 @@ def _part(batch: Batch, lines: Sequence[bytes], ids: Sequence[bytes], places: Se
     )
 
 
-def difference(whole: Sequence[Count], part: Sequence[Count]) -> tuple[Count, ...]:
+def subtract(whole: Sequence[Count], part: Sequence[Count]) -> tuple[Count, ...]:
     """The digest of what is left when a part goes."""
     left = _totals(whole) - _totals(part)
     return tuple(Count(*key, events) for key, events in left.items())

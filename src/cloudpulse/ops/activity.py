@@ -12,8 +12,9 @@ import msgspec
 from cloudpulse.errors import UserError
 from cloudpulse.events.activity import Entry, Refusals, entries
 from cloudpulse.events.codec import encode_event
+from cloudpulse.events.explain import InvalidEvent
 from cloudpulse.events.times import parse, rfc3339
-from cloudpulse.events.validate import InvalidEvent, Rejection
+from cloudpulse.events.validate import Rejection
 from cloudpulse.ops.uploads import Uploads
 from cloudpulse.ops.workflows import StepFunction, step_of
 from cloudpulse.ports import Execution

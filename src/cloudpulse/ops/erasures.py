@@ -15,7 +15,8 @@ import zstandard
 from cloudpulse.errors import NotFound, Overloaded, ServiceError
 from cloudpulse.events import codec, times
 from cloudpulse.events.model import Batch, Event
-from cloudpulse.lake import erasures
+from cloudpulse.lake import erasure_state
+from cloudpulse.lake.erasure_state import ErasureState
 from cloudpulse.lake.tombstones import Subject, Tombstone, Tombstones, keyed_hash
 from cloudpulse.ops.jobs import Arguments
 from cloudpulse.ports import JobRun, Jobs, JobStatus, LogReader, Records, Secrets
@@ -112,7 +113,7 @@ class ErasureService:
 
     def show(self, erasure_id: str) -> Erasure:
         """One erasure; raises ``NotFound``."""
-        done = erasures.find(self._records, erasure_id)
+        done = erasure_state.find(self._records, erasure_id)
         for stone, run in self._requested():
             if stone.id == erasure_id:
                 return _shown(stone, done, run)
@@ -135,7 +136,7 @@ class ErasureService:
     def _stones(self) -> Tombstones | None:
         """The tombstones of erasures that are not done."""
         for erasure_id in list(self._active):
-            known = erasures.find(self._records, erasure_id)
+            known = erasure_state.find(self._records, erasure_id)
             if known is not None and known.record is not None:
                 self._active.pop(erasure_id, None)
         return Tombstones(self._key(), self._active.values()) if self._active else None
@@ -146,10 +147,10 @@ class ErasureService:
 
     def _key(self) -> bytes:
         now = int(self._now().timestamp())
-        known = erasures.known_key(self._secrets, now)
+        known = erasure_state.known_key(self._secrets, now)
         if known is None:
             known = random.token_bytes(32)
-            self._secrets.put(erasures.KEY_SECRET, known.hex(), now)
+            self._secrets.put(erasure_state.KEY_SECRET, known.hex(), now)
         return known
 
 
@@ -164,7 +165,7 @@ def is_about(stones: Tombstones, item: bytes) -> bool:
 
 def put_ripe_in_line(runs: Jobs, records: Records, now: dt.datetime) -> None:
     """Put erasures in line that can be ended now, and an hour after a failure those that have failed."""
-    found = erasures.open_erasures(records)
+    found = erasure_state.open_erasures(records)
     if not found:
         return
     newest = {run.arguments["id"]: run for run in reversed(runs.history(JOB))}
@@ -196,7 +197,7 @@ def _lines(batch: Batch) -> list[bytes]:
         return []  # nobody can read it, so nobody can store it either
 
 
-def _shown(stone: Tombstone, known: erasures.Erasure | None, run: JobRun | None) -> Erasure:
+def _shown(stone: Tombstone, known: ErasureState | None, run: JobRun | None) -> Erasure:
     record = known.record if known else None
     status: JobStatus = run.status if run else "failed"
     if known and status in ("waiting", "done"):

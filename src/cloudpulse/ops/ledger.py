@@ -127,13 +127,13 @@ def balance(evidence: Evidence) -> Ledger:
     )
 
 
-def check(evidence: Evidence, findings: Sequence[str] | None = None) -> LedgerReport:
-    """Judge the evidence; ``findings`` are the gaps that a deep check of files and ids found, None without one."""
+def check(evidence: Evidence, deep_gaps: Sequence[str] | None = None) -> LedgerReport:
+    """Judge the evidence; ``deep_gaps`` are what a deep check of files and ids found, None without one."""
     ledger = balance(evidence)
-    gaps = [*_gaps(evidence, ledger), *(findings or ())]
+    gaps = [*_gaps(evidence, ledger), *(deep_gaps or ())]
     return LedgerReport(
         ok=not gaps,
-        deep=findings is not None,
+        deep=deep_gaps is not None,
         ledger=ledger,
         gaps=gaps,
         journal=evidence.log.journal,
@@ -191,7 +191,7 @@ class LedgerService:
         snapshot = self._snapshots.current()
         evidence = self._evidence(snapshot)
         if deep or (deep is None and snapshot.rows <= SMALL_EVENTS):
-            return check(evidence, [*self._silver_findings(snapshot), *self._bronze_findings(evidence)])
+            return check(evidence, [*self._silver_gaps(snapshot), *self._bronze_gaps(evidence)])
         return check(evidence)
 
     def _evidence(self, snapshot: Snapshot) -> Evidence:
@@ -219,7 +219,7 @@ class LedgerService:
         decided = self._log.redrives(letter.id for letter in letters)
         return [(letter.position, letter.events) for letter in letters if not 0 < decided.get(letter.id, 0) <= head]
 
-    def _silver_findings(self, snapshot: Snapshot) -> list[str]:
+    def _silver_gaps(self, snapshot: Snapshot) -> list[str]:
         if not snapshot.files:
             return []
         relations = {"events": Relation([file.path for file in snapshot.files])}
@@ -246,13 +246,13 @@ class LedgerService:
                 events[file.journal] += file.n
         return events
 
-    def _bronze_findings(self, evidence: Evidence) -> list[str]:
+    def _bronze_gaps(self, evidence: Evidence) -> list[str]:
         passed = (file for file in bronze.walk(self._records) if evidence.is_passed(file.journal, file.last))
-        faults = ((file, _fault(self._data, file)) for file in passed)
-        return [finding for file, finding in faults if finding and bronze.is_listed(self._records, file)]
+        gaps = ((file, _gap(self._data, file)) for file in passed)
+        return [gap for file, gap in gaps if gap and bronze.is_listed(self._records, file)]
 
 
-def _fault(data: Path, file: BronzeFile) -> str | None:
+def _gap(data: Path, file: BronzeFile) -> str | None:
     fault = bronze.fault(data, file)
     if fault == "lost":
         return f"Bronze file {file.path} with {file.n} events is gone."

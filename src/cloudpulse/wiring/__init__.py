@@ -35,13 +35,13 @@ if TYPE_CHECKING:
     from cloudpulse.ingest.sequencer import Deliver, Sequencer
     from cloudpulse.lake.commit import Lake
     from cloudpulse.lake.snapshot import SnapshotReader
-    from cloudpulse.ops.alarm_board import AlarmBoard
+    from cloudpulse.ops.alarms.board import AlarmBoard
     from cloudpulse.ops.dead_letters import DeadLetterService
     from cloudpulse.ops.erasures import ErasureService
-    from cloudpulse.ops.history import HealthHistory
+    from cloudpulse.ops.health_history import HealthHistory
     from cloudpulse.ops.jobs import JobService
     from cloudpulse.ops.ledger import LedgerService
-    from cloudpulse.ops.reconciliation import Reports
+    from cloudpulse.ops.reconciliation.reports import Reports
     from cloudpulse.ops.workflows import WorkflowService
     from cloudpulse.ports import AuditLog, Counters, DeadLetters, LogReader, Records, Warehouse
     from cloudpulse.serving.adhoc import SqlService
@@ -205,7 +205,7 @@ def serving(settings: Settings) -> Serving:
     from cloudpulse.engines.local.warehouse import DuckDbWarehouse
     from cloudpulse.lake.snapshot import SnapshotReader
     from cloudpulse.ops.ledger import LedgerService
-    from cloudpulse.ops.reconciliation import Reports
+    from cloudpulse.ops.reconciliation.reports import Reports
     from cloudpulse.serving.adhoc import SqlService
     from cloudpulse.serving.events import EventListService
     from cloudpulse.serving.execution import Executor

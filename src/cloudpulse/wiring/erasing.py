@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from cloudpulse.settings import Settings
-from cloudpulse.wiring import TAIL_FOLDER, Pipeline, Serving, jobs, trust, utc_now, workflows
+from cloudpulse.wiring import TAIL_FOLDER, Pipeline, Serving, reconciling, trust, utc_now, workflows
 
 if TYPE_CHECKING:
     from cloudpulse.batch.erase import Eraser
     from cloudpulse.engines.local.jobs import SqliteJobs
     from cloudpulse.ingest.sequencer import Sequencer
-    from cloudpulse.lake.tombstones import Tombstone, Tombstones
+    from cloudpulse.lake.tombstones import Tombstone
     from cloudpulse.ops.erasures import ErasureService
     from cloudpulse.ops.jobs import JobFunction
     from cloudpulse.ports import Records
@@ -28,12 +28,11 @@ PATIENCE_SECONDS = 900.0
 TRIES = 3
 
 
-def erasure_service(settings: Settings, parts: Serving, journal: Sequencer) -> ErasureService:
+def erasure_service(settings: Settings, parts: Serving, runs: SqliteJobs, journal: Sequencer) -> ErasureService:
     """Erasures as the api process knows them."""
     from cloudpulse.ops.erasures import ErasureService
     from cloudpulse.ops.jobs import JobService
 
-    runs = jobs.local_jobs(settings)
     line = JobService(runs, utc_now, {})
     secrets, signer = trust.local_secrets(settings), trust.record_signer(settings)
     return ErasureService(secrets, signer.prepare, journal, parts.reader, runs, parts.records, line.start, utc_now)
@@ -55,34 +54,10 @@ def vacuum(parts: Serving, journal: Sequencer, feed: EventFeed) -> JobFunction:
 def eraser(settings: Settings, parts: Pipeline, runs: SqliteJobs, started_at: dt.datetime) -> Eraser:
     """What erases, for a process that began at ``started_at``."""
     from cloudpulse.batch.erase import Eraser
+    from cloudpulse.batch.erasure_pass import ErasureStores
 
-    return Eraser(
-        settings,
-        parts.lake,
-        parts.records,
-        parts.letters,
-        parts.reader,
-        parts.writer.hurry,
-        settings.data / TAIL_FOLDER,
-        _Around(settings, parts, runs),
-        utc_now,
-        started_at,
-    )
-
-
-def tombstones(settings: Settings, records: Records) -> Callable[[], Tombstones]:
-    """What tells which events were erased, at the moment at which it is asked."""
-    from cloudpulse.lake import erasures
-    from cloudpulse.lake.tombstones import Tombstones
-
-    secrets = trust.local_secrets(settings)
-
-    def load() -> Tombstones:
-        found = erasures.tombstones(records)
-        key = erasures.known_key(secrets, int(time.time())) if found else None
-        return Tombstones(key or b"", found)
-
-    return load
+    stores = ErasureStores(parts.lake, parts.records, parts.letters, parts.reader, settings.data / TAIL_FOLDER)
+    return Eraser(settings, stores, _OtherParts(settings, parts, runs), utc_now, started_at)
 
 
 def put_in_line(runs: SqliteJobs, records: Records) -> Callable[[dt.datetime], None]:
@@ -92,8 +67,8 @@ def put_in_line(runs: SqliteJobs, records: Records) -> Callable[[dt.datetime], N
     return partial(put_ripe_in_line, runs, records)
 
 
-class _Around:
-    """What the eraser needs of other layers."""
+class _OtherParts:
+    """What erasing asks of other parts."""
 
     def __init__(self, settings: Settings, parts: Pipeline, runs: SqliteJobs) -> None:
         self._settings = settings
@@ -103,9 +78,9 @@ class _Around:
 
     def key(self) -> bytes:
         from cloudpulse.errors import StoreError
-        from cloudpulse.lake import erasures
+        from cloudpulse.lake import erasure_state
 
-        found = erasures.known_key(self._secrets, int(time.time()))
+        found = erasure_state.known_key(self._secrets, int(time.time()))
         if found is None:
             raise StoreError("The key of erasures is not in secrets.db any more: restore that file.")
         return found
@@ -115,6 +90,9 @@ class _Around:
         from cloudpulse.ops.erasures import JOB
 
         return [msgspec.convert(run.arguments, Tombstone) for run in self._runs.history(JOB, ("waiting",))]
+
+    def hurry(self, seq: int) -> None:
+        self._parts.writer.hurry(seq)
 
     def counted(self) -> int:
         position = self._parts.counters.position()
@@ -130,7 +108,7 @@ class _Around:
         return workflows.uploads(self._settings).erase(found, utc_now(), before=from_micros(stone.until))
 
     def mend_counters(self, minutes: Collection[int]) -> None:
-        with jobs.reconciler(self._settings, self._parts) as reconciler:
+        with reconciling.reconciler(self._settings, self._parts) as reconciler:
             reconciler.recount(minutes)
 
     def vacuum(self) -> None:
@@ -144,7 +122,7 @@ class _Around:
         self._runs.vacuum()
 
     def copies(self) -> list[dict[str, str]]:
-        from cloudpulse.ops import copies
+        from cloudpulse.ops.backups import copies
 
         known = copies.known(self._settings.data)
         return [{"path": path, "kind": copy.kind, "at": copy.at} for path, copy in sorted(known.items())]

@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, closing, contextmanager
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
-from cloudpulse.settings import MIB, Settings
-from cloudpulse.wiring import TAIL_FOLDER, Pipeline, utc_now, workflows
+from cloudpulse.settings import Settings
+from cloudpulse.wiring import TAIL_FOLDER, Pipeline, erasing, utc_now, workflows
+from cloudpulse.wiring.reconciling import job_warehouse, reconciler
+from cloudpulse.wiring.tombstones import known_tombstones
 
 if TYPE_CHECKING:
     from cloudpulse.auth.rotation import Rotation
     from cloudpulse.engines.local.jobs import SqliteJobs
     from cloudpulse.ops.jobs import JobFunction, JobService
-    from cloudpulse.ops.ledger import LedgerReport
-    from cloudpulse.ops.reconcile import Reconciler
-    from cloudpulse.ports import Warehouse
-
-JOB_MEMORY_BYTES = 256 * MIB
-"""What a statement of a job may hold; beyond it spills to the disk."""
 
 
 class JobRunner(Protocol):
@@ -70,10 +65,9 @@ def job_functions(settings: Settings, parts: Pipeline, runs: SqliteJobs) -> dict
     from cloudpulse.lake.snapshot import SnapshotReader
     from cloudpulse.lake.tombstones import Tombstone
     from cloudpulse.ops import jobs, publish
-    from cloudpulse.wiring import erasing
 
     def summarise(_: jobs.Arguments, now: dt.datetime) -> dict[str, Any]:
-        snapshots, open_warehouse = SnapshotReader(settings), partial(_warehouse, settings)
+        snapshots, open_warehouse = SnapshotReader(settings), partial(job_warehouse, settings)
         return Summariser(settings.data, snapshots, parts.reader, parts.writer.hurry, open_warehouse).run(now)
 
     def reconcile(arguments: jobs.Arguments, _: dt.datetime) -> dict[str, Any]:
@@ -82,7 +76,7 @@ def job_functions(settings: Settings, parts: Pipeline, runs: SqliteJobs) -> dict
 
     def replay(arguments: jobs.Arguments, now: dt.datetime) -> dict[str, Any]:
         days = msgspec.convert(arguments, jobs.Days)
-        tombstones = erasing.tombstones(settings, parts.records)
+        tombstones = known_tombstones(settings, parts.records)
         return Replay(*keep, utc_now, tombstones).run(days.date_from, days.date_to, days.dry_run, now)
 
     def told() -> Position | None:
@@ -103,41 +97,3 @@ def job_functions(settings: Settings, parts: Pipeline, runs: SqliteJobs) -> dict
         "erase": lambda given, _: eraser.run(msgspec.convert(given, Tombstone)),
         "reconcile": reconcile,
     }
-
-
-@contextmanager
-def reconciler(settings: Settings, parts: Pipeline, clock: Callable[[], dt.datetime] = utc_now) -> Iterator[Reconciler]:
-    """What compares the layers of the pipeline and mends them."""
-    from cloudpulse.batch.replay import Replay
-    from cloudpulse.lake.snapshot import SnapshotReader
-    from cloudpulse.ops.comparison import Stores
-    from cloudpulse.ops.ledger import LedgerService
-    from cloudpulse.ops.reconcile import Reconciler
-    from cloudpulse.speed.repair import CounterRepair, Right
-    from cloudpulse.wiring import erasing
-
-    def ledger() -> LedgerReport:
-        with _warehouse(settings) as warehouse:
-            service = LedgerService(settings, parts.reader, snapshots, parts.records, parts.letters, warehouse)
-            return service.report(deep=False)
-
-    with closing(SnapshotReader(settings)) as snapshots:
-        stores = Stores(
-            data=settings.data.resolve(),
-            log=parts.reader,
-            snapshots=snapshots,
-            counters=parts.counters,
-            records=parts.records,
-            letters=parts.letters,
-            warehouse=partial(_warehouse, settings),
-        )
-        replay = Replay(settings, parts.lake, parts.records, clock, erasing.tombstones(settings, parts.records)).run
-        repair = CounterRepair(parts.counters, parts.reader)
-        yield Reconciler(stores, ledger, replay, lambda **right: repair.run(Right(**right)), clock)
-
-
-def _warehouse(settings: Settings) -> AbstractContextManager[Warehouse]:
-    """A warehouse for one run of a job, which closes it: DuckDB holds memory while it is open."""
-    from cloudpulse.engines.local.warehouse import DuckDbWarehouse
-
-    return closing(DuckDbWarehouse(msgspec.structs.replace(settings, query_memory_bytes=JOB_MEMORY_BYTES)))

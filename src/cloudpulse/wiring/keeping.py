@@ -11,8 +11,8 @@ from cloudpulse.settings import Settings
 from cloudpulse.wiring import RECORDS_FILE, TAIL_FOLDER, serving, utc_now
 
 if TYPE_CHECKING:
-    from cloudpulse.ops.backup import Backup, Contents
-    from cloudpulse.ops.vault import Manifest
+    from cloudpulse.ops.backups.backup import Backup, Contents
+    from cloudpulse.ops.backups.vault import Manifest
     from cloudpulse.serving.export import Exporter
 
 
@@ -26,7 +26,7 @@ def check_version(folder: Path) -> None:
 def backup(settings: Settings) -> Backup:
     """What backs up a data folder, in use or not."""
     from cloudpulse.engines.local.sqlite import copy_database
-    from cloudpulse.ops.backup import Backup
+    from cloudpulse.ops.backups.backup import Backup
 
     return Backup(settings.data, copy_database, _contents_of_stores)
 
@@ -34,7 +34,7 @@ def backup(settings: Settings) -> Backup:
 def _contents_of_stores(folder: Path) -> Contents:
     """What copies of the stores contain."""
     from cloudpulse.lake.relocate import named_files
-    from cloudpulse.ops.backup import contents
+    from cloudpulse.ops.backups.backup import contents
 
     settings = Settings(data=folder)
     parts = serving(settings)
@@ -59,7 +59,7 @@ def exporter(settings: Settings) -> Exporter:
 
 def remember_export(settings: Settings, path: Path) -> None:
     """Note where events were exported to."""
-    from cloudpulse.ops import copies
+    from cloudpulse.ops.backups import copies
 
     copies.remember(settings.data, path, "export", utc_now())
 
@@ -73,7 +73,7 @@ class NewestBackup(NamedTuple):
 
 def newest_backup(data: Path) -> NewestBackup | None:
     """The newest backup of a data folder that is still there."""
-    from cloudpulse.ops import copies
+    from cloudpulse.ops.backups import copies
 
     backups = {path: copy.at for path, copy in copies.known(data).items() if copy.kind == "backup"}
     if not backups:
@@ -119,6 +119,6 @@ def examine(settings: Settings, today: dt.date, days: int) -> Examined:
 def restore(folder: Path, settings: Settings) -> Manifest:
     """Fill an empty data folder from a backup."""
     from cloudpulse.engines.local.records import SqliteRecords
-    from cloudpulse.ops.restore import restore
+    from cloudpulse.ops.backups.restore import restore
 
     return restore(folder, settings, lambda data: closing(SqliteRecords(data / RECORDS_FILE)))

@@ -11,13 +11,13 @@ from cloudpulse.settings import Settings
 from cloudpulse.wiring import Serving, utc_now
 
 if TYPE_CHECKING:
-    from cloudpulse.ops.alarm_board import AlarmBoard
+    from cloudpulse.ops.alarms.board import AlarmBoard
+    from cloudpulse.ops.alarms.readings import RareObservation
+    from cloudpulse.ops.alarms.windows import WindowBook
     from cloudpulse.ops.deliver import Delivery
-    from cloudpulse.ops.history import HealthHistory
+    from cloudpulse.ops.health_history import HealthHistory
     from cloudpulse.ops.jobs import JobService
     from cloudpulse.ops.publish import Outbox
-    from cloudpulse.ops.readings import Rare
-    from cloudpulse.ops.windows import WindowBook
     from cloudpulse.ops.workflows import WorkflowService
     from cloudpulse.ports import Channel, Records, Target
 
@@ -39,12 +39,13 @@ class Overseen(NamedTuple):
 def overseen(settings: Settings, parts: Serving) -> Overseen:
     """Open what the api process keeps."""
     from cloudpulse.engines.local.records import SqliteRecords
-    from cloudpulse.ops import starts, windows
-    from cloudpulse.ops.alarm_board import AlarmBoard
-    from cloudpulse.ops.history import HealthHistory
+    from cloudpulse.ops import process_starts
+    from cloudpulse.ops.alarms import windows
+    from cloudpulse.ops.alarms.board import AlarmBoard
+    from cloudpulse.ops.health_history import HealthHistory
 
     now, records = utc_now(), SqliteRecords(settings.data / ALARMS_FILE)
-    starts.note(records, now)
+    process_starts.note(records, now)
     mailbox = outbox(settings, records)
     live = partial(windows.count_live, parts.counters)
     batch = partial(windows.count_batch, parts.snapshots, parts.warehouse)
@@ -82,21 +83,24 @@ def delivery(settings: Settings, messages: Outbox) -> Delivery:
 
 def see_rare(
     settings: Settings, parts: Serving, own: Records, jobs: JobService, workflows: WorkflowService, now: dt.datetime
-) -> Rare:
+) -> RareObservation:
     """What is looked at once a minute."""
     from cloudpulse.events.times import parse
-    from cloudpulse.ops import starts
-    from cloudpulse.ops.readings import Rare
-    from cloudpulse.ops.reconciliation import Reports
+    from cloudpulse.ops import process_starts
+    from cloudpulse.ops.alarms.readings import RareObservation
+    from cloudpulse.ops.reconciliation.reports import Reports
     from cloudpulse.wiring.keeping import newest_backup
 
     backup = newest_backup(settings.data)
     reports = [report for report in Reports(parts.records).newest(1) if report.status == "diverged"]
     failed = workflows.history(None, "failed", limit=MOST_FAILED)
-    return Rare(
+    return RareObservation(
         failed_executions=sum(parse(one.requested_at) > now - A_DAY for one in failed),
         failed_jobs=[state.name for state in jobs.states() if state.failures],
-        starts={"api": starts.within_an_hour(own, now), "pipeline": starts.within_an_hour(parts.records, now)},
+        starts={
+            "api": process_starts.within_an_hour(own, now),
+            "pipeline": process_starts.within_an_hour(parts.records, now),
+        },
         diverged=f"{reports[0].left} divergences are left." if reports else None,
         newest_backup=backup.at if backup else None,
     )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cloudpulse.settings import Settings
-from cloudpulse.wiring import Serving, erasing, utc_now
+from cloudpulse.wiring import Serving, utc_now
+from cloudpulse.wiring.tombstones import known_tombstones
 
 if TYPE_CHECKING:
     from cloudpulse.serving.feed import EventFeed
@@ -15,4 +16,4 @@ def event_feed(settings: Settings, parts: Serving) -> EventFeed:
     """What streams of events are fed from."""
     from cloudpulse.serving.feed import EventFeed
 
-    return EventFeed(parts.reader, erasing.tombstones(settings, parts.records), utc_now)
+    return EventFeed(parts.reader, known_tombstones(settings, parts.records), utc_now)

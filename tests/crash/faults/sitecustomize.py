@@ -64,12 +64,12 @@ POINTS = {
         "forget_summary": "replay.forget",
     },
     "cloudpulse.batch.summary": {"summarise": "job.work", "write_summary": "summary.write"},
-    "cloudpulse.batch.erasing": {
-        "Erasing._replace_object": "erase.object",
-        "Erasing._swap": "erase.swap",
-        "Erasing._note_letter": "erase.letter",
+    "cloudpulse.batch.erasure_pass": {
+        "ErasurePass._replace_object": "erase.object",
+        "ErasurePass._swap": "erase.swap",
+        "ErasurePass._note_letter": "erase.letter",
     },
-    "cloudpulse.lake.erasures": {"close": "erase.close"},
+    "cloudpulse.lake.erasure_state": {"close": "erase.close"},
     "cloudpulse.engines.local.dead_letters": {
         "SqliteDeadLetters.park": "letter.park",
         "SqliteDeadLetters.forget_above": "letter.forget",

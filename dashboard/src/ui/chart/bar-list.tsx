@@ -2,7 +2,7 @@ import type { ReactNode } from 'react';
 import { formatNumber } from '../format';
 import './chart.css';
 
-export interface BarListItem {
+interface BarListItem {
   key: string;
   /** A name, or a link that narrows the view. */
   label: ReactNode;

@@ -1,0 +1,1 @@
+function e(e){return JSON.parse(atob((e.split(`.`)[1]??``).replaceAll(`-`,`+`).replaceAll(`_`,`/`)))}function t(t){try{let{sub:n}=e(t);return typeof n==`string`?n:null}catch{return null}}export{t as n,e as t};

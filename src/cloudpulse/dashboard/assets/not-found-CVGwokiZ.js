@@ -1,0 +1,1 @@
+import{f as e,p as t}from"./libraries-71WRpn1t.js";import{q as n}from"./shared-eJkdImrh.js";var r=e();function i(){return(0,r.jsxs)(n,{children:[`There is no such page. `,(0,r.jsx)(t,{to:`/live`,children:`Go to the live view.`})]})}export{i as t};

@@ -1,0 +1,1 @@
+import{f as e}from"./libraries-71WRpn1t.js";var t=e();function n({text:e}){return e.split("`").map((e,n)=>n%2?(0,t.jsx)(`code`,{children:e},n):e)}export{n as t};

@@ -1,0 +1,1 @@
+import{S as e,f as t}from"./libraries-71WRpn1t.js";import{t as n}from"./event-history-B677xBj2.js";import{t as r}from"./history-CTDsMqJ5.js";var i=t();function a(){let t=r(e().sessionId);return(0,i.jsx)(n,{title:`Session`,id:t,subject:{session_id:t},initialSort:`time`},t)}export{a as default};

@@ -1,0 +1,1 @@
+import{d as e}from"./libraries-71WRpn1t.js";import{Q as t}from"./shared-eJkdImrh.js";function n(n,r){let i=t(),a=e();return async e=>{try{return await r(i,e)}finally{a.invalidateQueries({queryKey:[n]})}}}export{n as t};

@@ -1,0 +1,1 @@
+import{a as e}from"./libraries-71WRpn1t.js";import{Q as t,et as n}from"./shared-eJkdImrh.js";import{t as r}from"./polling-BpkpCajk.js";function i(i){let a=t();return e({queryKey:[`jobs`,i,`history`],queryFn:({signal:e})=>n(a.GET(`/v1/jobs/{name}/history`,{params:{path:{name:i},query:{limit:50}},signal:e})),refetchInterval:({state:e})=>r(e.data?.runs)})}export{i as t};

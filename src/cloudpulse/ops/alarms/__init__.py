@@ -1,0 +1,1 @@
+"""Alarms: what they read, when they ring, what is told of it."""

@@ -1,0 +1,1 @@
+"""Reconciliation: speed, batch and ledger compared, what differs reported, and mended."""
