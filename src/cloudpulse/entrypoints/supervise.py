@@ -16,6 +16,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -55,12 +56,10 @@ class Child:
         self.process = subprocess.Popen(arguments, pass_fds=self._fds, env=environ, stdin=subprocess.DEVNULL)
         self._started_at = time.monotonic()
 
-    def look_after(self) -> bool:
-        """Start the process again when it has ended, sooner after the first time than after the tenth; tells whether it
-        was started now.
-        """
+    def look_after(self) -> None:
+        """Start the process again when it has ended, sooner after the first time than after the tenth."""
         if self.process is None or self.process.poll() is None:
-            return False
+            return
         now = time.monotonic()
         if not self._start_again_at:
             self._failures = 0 if now - self._started_at > STABLE_SECONDS else self._failures
@@ -71,8 +70,6 @@ class Child:
         elif now >= self._start_again_at:
             self._start_again_at = 0.0
             self.start()
-            return True
-        return False
 
     def stop(self, deadline: float) -> int:
         """Let the process drain, then end it; returns its exit code."""
@@ -117,7 +114,7 @@ class Supervisor:
         self._stop = threading.Event()
         self._reload = threading.Event()
         self._is_announced = threading.Event()
-        self._server_file = threading.Lock()
+        self._told: dict[str, int] = {}
         fds = (self._listener.fileno(), lifeline, self._lock.fileno())
         self.children = [Child(role, self.settings, fds) for role in ("pipeline", "api")]
 
@@ -139,18 +136,20 @@ class Supervisor:
         threading.Thread(target=self._announce, args=(on_ready,), daemon=True).start()
         while not self._stop.wait(0.05):
             for child in self.children:
-                if child.look_after() and self._is_announced.is_set():
-                    self._write_server_file()
+                child.look_after()
             if self._reload.is_set():
                 self._reload.clear()
                 self._renew()
+            if self._is_announced.is_set() and self._pids() != self._told:
+                with suppress(OSError):  # a full disk: the next turn tries again
+                    self._write_server_file()
         return self._end()
 
     def _announce(self, on_ready: Callable[[str], None]) -> None:
         while not self._stop.is_set():
             if is_ready(self.url):
-                self._is_announced.set()
                 self._write_server_file()
+                self._is_announced.set()
                 on_ready(self.url)
                 return
             time.sleep(0.05)
@@ -163,7 +162,6 @@ class Supervisor:
             return
         for child in self.children:
             child.renew(self._listening(settings))
-        self._write_server_file()
         is_moved = (settings.host, settings.port) != self._asked
         say("settings read again" + ("; host and port need a restart" if is_moved else ""))
 
@@ -179,16 +177,16 @@ class Supervisor:
         (self._folder / SERVER_FILE).unlink(missing_ok=True)
         return 0 if all(code == 0 for code in codes) else 1
 
-    def _write_server_file(self) -> None:
-        with self._server_file:
-            self._write_pids()
+    def _pids(self) -> dict[str, int]:
+        return {child.role: child.process.pid for child in self.children if child.process}
 
-    def _write_pids(self) -> None:
-        pids = {child.role: child.process.pid for child in self.children if child.process}
+    def _write_server_file(self) -> None:
+        pids = self._pids()
         content = {"url": self.url, "pids": {"supervisor": os.getpid(), **pids}, "started_at": time.time()}
         temporary = self._folder / (SERVER_FILE + ".new")
         temporary.write_text(json.dumps(content))
         temporary.replace(self._folder / SERVER_FILE)
+        self._told = pids
 
 
 def run(overrides: dict[str, Any], demo: bool = False) -> int:
